@@ -1,0 +1,252 @@
+"""What all simulators share: a clock, nodes that take their time, faults to hand out, a throttle.
+
+A simulator is a function from `Request` to `Response` with a small world behind it. It speaks its
+provider's wire format and knows nothing of our drivers, so that the two cannot agree on a mistake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import ClassVar
+
+import anyio
+
+from aiocloud.errors import AnswerLostError, ConnectError
+from aiocloud.http.message import Request, Response, headers_of
+
+
+class WorldClock:
+    """The time of day in a simulated world, moved by the event loop's own clock.
+
+    It begins at `start` (now, by default) when it is first asked. On a loop with virtual time, a world
+    ages as fast as its sleepers are woken.
+    """
+
+    def __init__(self, start: datetime | None = None) -> None:
+        self._start = start
+        self._origin: float | None = None
+
+    def __call__(self) -> datetime:
+        """The aware datetime of this moment in the world."""
+        here = asyncio.get_running_loop().time()
+        if self._origin is None:
+            self._origin = here
+            self._start = self._start or datetime.now(UTC)
+        assert self._start is not None  # noqa: S101 - set with the origin
+        return self._start + timedelta(seconds=here - self._origin)
+
+
+@dataclass(slots=True)
+class Phases:
+    """A state that changes by itself: now `current`, and later what was planned.
+
+    >>> start = datetime(2026, 3, 1, tzinfo=UTC)
+    >>> phases = Phases("off")
+    >>> phases.begin("booting", then="running", at=start + timedelta(seconds=5))
+    >>> phases.seen(start), phases.seen(start + timedelta(seconds=5))
+    ('booting', 'running')
+    """
+
+    current: str
+    _next: str | None = None
+    _due: datetime | None = None
+
+    def begin(self, state: str, *, then: str | None = None, at: datetime | None = None) -> None:
+        """Enter `state`, and leave it for `then` when the clock reads `at`."""
+        self.current, self._next, self._due = state, then, at
+
+    def seen(self, now: datetime) -> str:
+        """The state that an observer sees at this moment."""
+        if self._next is not None and self._due is not None and now >= self._due:
+            self.current, self._next, self._due = self._next, None, None
+        return self.current
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault(ABC):
+    """Something that goes wrong with the next `times` requests whose operation matches `on`.
+
+    `on` is a shell pattern on the simulator's operation names ("RunInstances", "POST /servers").
+    """
+
+    on: str = "*"
+    times: int = 1
+
+    @abstractmethod
+    async def strike(self, simulator: Simulator, request: Request) -> Response:
+        """Answer, or fail to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer(Fault):
+    """This answer, whatever was asked: an HTML page, an error, a cut body."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    async def strike(self, simulator: Simulator, request: Request) -> Response:
+        """Answer without doing the work."""
+        return Response(status=self.status, body=self.body, headers=headers_of(self.headers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LostAnswer(Fault):
+    """The work is done, and the connection breaks before the answer arrives."""
+
+    async def strike(self, simulator: Simulator, request: Request) -> Response:
+        """Do the work, and lose the answer."""
+        simulator.answer(request)
+        raise AnswerLostError("the connection closed before the answer arrived")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused(Fault):
+    """No connection: nothing is sent, nothing done."""
+
+    async def strike(self, simulator: Simulator, request: Request) -> Response:
+        """Refuse the connection."""
+        raise ConnectError("connection refused")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hang(Fault):
+    """No answer, ever; the work is not done."""
+
+    async def strike(self, simulator: Simulator, request: Request) -> Response:
+        """Wait until cancelled."""
+        await anyio.sleep_forever()
+        raise AssertionError("unreachable")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlowAnswer(Fault):
+    """The work is done at once, and the answer takes `seconds` more."""
+
+    seconds: float = 1.0
+
+    async def strike(self, simulator: Simulator, request: Request) -> Response:
+        """Do the work, then dawdle."""
+        response = simulator.answer(request)
+        await anyio.sleep(self.seconds)
+        return response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Throttled(Fault):
+    """The provider's own way of saying "too many requests"."""
+
+    retry_after: float = 1.0
+
+    async def strike(self, simulator: Simulator, request: Request) -> Response:
+        """Refuse as the provider does."""
+        return simulator.throttled(request, self.retry_after)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoCapacity(Fault):
+    """The provider's own way of saying that it has no more machines of that size."""
+
+    async def strike(self, simulator: Simulator, request: Request) -> Response:
+        """Refuse as the provider does."""
+        return simulator.no_capacity(request)
+
+
+class Simulator(ABC):
+    """A provider in miniature.
+
+    `credentials` are those that its world accepts, in the words of the driver's constructor.
+    `facts` says where its sizes, prices and places come from, and of which day they are.
+    `latency` is the delay of every answer in seconds, `boot` the seconds that a new node takes to run (other
+    changes of state take a fifth of it), `rate` the requests a second that the provider permits (None: any),
+    with a burst of one second's worth. `faults` are handed out first, in order, each to the first request
+    that it matches. `calls` counts the requests by operation.
+    """
+
+    provider: ClassVar[str]
+    facts: ClassVar[str] = ""
+    endpoint: ClassVar[str]
+    """The base URL of the API as a driver's `endpoint` wants it; only its path matters when served."""
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime] | None = None,
+        latency: float = 0.0,
+        boot: float = 2.0,
+        rate: float | None = None,
+    ) -> None:
+        self.now = now or WorldClock()
+        self.latency = latency
+        self.boot = boot
+        self.rate = rate
+        self.faults: list[Fault] = []
+        self.calls: Counter[str] = Counter()
+        self._tokens = rate or 0.0
+        self._refilled: datetime | None = None
+
+    @property
+    @abstractmethod
+    def credentials(self) -> Mapping[str, str]:
+        """The keyword arguments for the driver's constructor that its world accepts."""
+
+    @abstractmethod
+    def operation(self, request: Request) -> str:
+        """The API's name for what the request asks ("RunInstances", "POST /linode/instances")."""
+
+    @abstractmethod
+    def answer(self, request: Request) -> Response:
+        """Do what the request asks, and answer."""
+
+    @abstractmethod
+    def throttled(self, request: Request, retry_after: float) -> Response:
+        """The provider's answer to too many requests."""
+
+    @abstractmethod
+    def no_capacity(self, request: Request) -> Response:
+        """The provider's answer when it has no room for another node."""
+
+    async def __call__(self, request: Request) -> Response:
+        """A transport: the request goes no further than this object."""
+        operation = self.operation(request)
+        self.calls[operation] += 1
+        if self.latency:
+            await anyio.sleep(self.latency)
+        fault = self._next_fault(operation)
+        if fault is not None:
+            return await fault.strike(self, request)
+        if not self._admit():
+            assert self.rate is not None  # noqa: S101 - without a rate all are admitted
+            return self.throttled(request, 1.0 / self.rate)
+        return self.answer(request)
+
+    def after(self, seconds: float) -> datetime:
+        """The world's time so many seconds from now."""
+        return self.now() + timedelta(seconds=seconds)
+
+    def _next_fault(self, operation: str) -> Fault | None:
+        for index, fault in enumerate(self.faults):
+            if fnmatchcase(operation, fault.on):
+                del self.faults[index]
+                if fault.times > 1:
+                    self.faults.insert(index, replace(fault, times=fault.times - 1))
+                return fault
+        return None
+
+    def _admit(self) -> bool:
+        if self.rate is None:
+            return True
+        now = self.now()
+        elapsed = (now - self._refilled).total_seconds() if self._refilled else 0.0
+        self._tokens = min(self.rate, self._tokens + elapsed * self.rate)
+        self._refilled = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
