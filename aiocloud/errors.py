@@ -67,6 +67,8 @@ class CloudError(AiocloudError):
 
     retryable: bool = False
     sent: bool = True
+    exhausted: bool = False
+    """Whether it was repeated as often as the policy allows."""
 
     def __init__(
         self,

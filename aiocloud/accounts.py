@@ -1,0 +1,85 @@
+"""Accounts: which credentials there are, and where they were found.
+
+Nothing here makes a driver or touches the network, so that thousands of configured accounts cost nothing
+until they are used.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiocloud.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where accounts are looked for: environment variables, the home folder, the folder of our own configuration."""
+
+    variables: Mapping[str, str] = field(repr=False)
+    home: Path
+    config: Path
+
+    @classmethod
+    def current(cls) -> Environment:
+        """That of this process. `AIOCLOUD_CONFIG` names another folder for our own configuration."""
+        from platformdirs import user_config_path
+
+        own = os.environ.get("AIOCLOUD_CONFIG")
+        return cls(os.environ, Path.home(), Path(own) if own else user_config_path("aiocloud"))
+
+    def get(self, *names: str) -> str | None:
+        """The first of these variables that is set and not empty."""
+        return next((value for name in names if (value := self.variables.get(name))), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One set of credentials: `options` are keyword arguments for the driver's constructor.
+
+    `source` says in a user's words where it was found.
+    """
+
+    provider: str
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    source: str = ""
+
+
+def from_file(environment: Environment) -> Iterator[Account]:
+    """The accounts in `accounts.toml` of our configuration folder; none if there is no such file.
+
+    Each table is an account: its name, `provider`, and the driver's own keywords. A value may also be
+    `{env = "NAME"}` or `{file = "path"}`, so that the file itself holds no secret. Raises ConfigurationError.
+    """
+    path = environment.config / "accounts.toml"
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from error
+    for name, table in tables.items():
+        if not isinstance(table, dict) or not isinstance(table.get("provider"), str):
+            raise ConfigurationError(f'{path}: account "{name}" needs a table with a `provider`')
+        where = f'{path}: account "{name}"'
+        options = {key: _value(value, environment, where) for key, value in table.items() if key != "provider"}
+        yield Account(table["provider"], name, options, source=str(path))
+
+
+def _value(value: Any, environment: Environment, where: str) -> Any:
+    match value:
+        case {"env": str(variable)}:
+            if (found := environment.get(variable)) is None:
+                raise ConfigurationError(f"{where} wants the environment variable {variable}, which is not set")
+            return found
+        case {"file": str(name)}:
+            try:
+                return (environment.config / Path(name).expanduser()).read_text("utf-8").strip()
+            except OSError as error:
+                raise ConfigurationError(f"{where} wants the file {name}: {error.strerror}") from error
+    return value

@@ -1,0 +1,201 @@
+"""Puts the layers together in the one right order, and speaks to one API through them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import reduce
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from yarl import URL
+
+from aiocloud.errors import CloudError, MalformedResponseError
+from aiocloud.http.auth import with_headers
+from aiocloud.http.codecs import Codec, Json
+from aiocloud.http.errors import ErrorLayer, ErrorTable, page_title
+from aiocloud.http.message import Handler, Layer, Request, Response, headers_of
+from aiocloud.http.paging import OnePage, Pager, Paging, Params, pager
+from aiocloud.http.ratelimit import Limits, RateLimiter
+from aiocloud.http.redact import Redactor
+from aiocloud.http.retry import Retry
+from aiocloud.http.wirelog import WireLog
+from aiocloud.mapping import Shape, dig
+
+T = TypeVar("T")
+
+IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """What a driver declares of its API.
+
+    `base_url` is where it lives unless the user names another `endpoint`; `limits` are what the provider
+    permits an account; `headers` go with every request.
+    """
+
+    base_url: str = ""
+    paging: Paging = field(default_factory=OnePage)
+    errors: ErrorTable = field(default_factory=ErrorTable)
+    limits: Limits = field(default_factory=Limits)
+    codec: Codec = field(default_factory=Json)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def stack(layers: Sequence[Layer], transport: Handler) -> Handler:
+    """One handler out of layers, the first one outermost."""
+
+    def around(inner: Handler, layer: Layer) -> Handler:
+        return lambda request: layer(request, inner)
+
+    return reduce(around, reversed(layers), transport)
+
+
+class Client:
+    """Speaks to one API for one account.
+
+    Every failure that leaves it is a CloudError that names provider and account. Payloads are what the API's
+    codec decodes.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        transport: Handler,
+        *,
+        provider: str,
+        account: str = "",
+        endpoint: str | None = None,
+        auth: Layer | None = None,
+        retry: Retry | None = None,
+        limiter: RateLimiter | None = None,
+        timeout: float = 60.0,
+        redactor: Redactor | None = None,
+        now: Callable[[], datetime],
+    ) -> None:
+        self.api = api
+        self.base_url = URL((endpoint or api.base_url).rstrip("/"))
+        self.provider = provider
+        self.account = account
+        self.redactor = redactor or Redactor()
+        self._timeout = timeout
+        self.errors = ErrorLayer(api.errors, provider=provider, account=account, redactor=self.redactor, now=now)
+        limiter = limiter or RateLimiter(api.limits, now=now)
+        who = f"{provider} ({account})" if account else provider
+        log = WireLog(who=who, redactor=self.redactor)
+        # Retry is outermost, so that it judges our own exceptions; each attempt then takes a slot and is
+        # signed afresh. The error layer stands outside the limiter, which wants to see raw refusals, and outside
+        # auth, which answers a first 401 itself.
+        layers: list[Layer] = [retry or Retry(), self.errors, limiter, *([auth] if auth else []), log]
+        self._handler = stack(layers, transport)
+
+    async def call(self, method: str, path: str = "", **options: Any) -> Any:
+        """The payload of the answer to a request; options as for `send`."""
+        response = await self.send(method, path, **options)
+        return self.decode(response, options.get("operation") or f"{method} {path}")
+
+    async def send(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        form: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        idempotent: bool | None = None,
+        operation: str | None = None,
+        timeout: float | None = None,
+    ) -> Response:
+        """The answer to a request for `path` below the API's base URL, after as many attempts as it takes.
+
+        `params` go into the query; `json` or `form` make the body. `idempotent` defaults to what the method
+        promises. Raises a CloudError for anything but a success.
+        """
+        url = URL(f"{self.base_url}{path}", encoded=True)
+        url = url.update_query(params) if params else url
+        request = Request(
+            method=method,
+            url=url,
+            headers=headers_of({**self.api.headers, **(headers or {})}),
+            body=body,
+            idempotent=method in IDEMPOTENT_METHODS if idempotent is None else idempotent,
+            operation=operation or f"{method} {path}",
+            timeout=timeout or self._timeout,
+        )
+        if json is not None:
+            request = _with_body(request, Json().encode(json), "application/json")
+        elif form is not None:
+            kind = "application/x-www-form-urlencoded; charset=utf-8"
+            request = _with_body(request, urlencode(form).encode(), kind)
+        return await self._handler(request)
+
+    def decode(self, response: Response, operation: str = "") -> Any:
+        """The payload of an answer. Raises MalformedResponseError for one that is not in the API's format."""
+        try:
+            return self.api.codec.decode(response.body)
+        except ValueError as error:
+            kind = response.content_type or "something without a content type"
+            raise self.errors.stamp(
+                MalformedResponseError(
+                    f"answered {kind}{page_title(response)} where {self.api.codec.name} should be: "
+                    f"{response.text()[:120].strip()!r}. Check the endpoint, and any proxy on the way",
+                    retryable=True,
+                ),
+                operation,
+            ) from error
+
+    async def get(self, path: str, shape: Shape[T], *, item: str | None = None, **options: Any) -> T:
+        """One thing, read by `shape`; `item` is the dotted path to it in the answer."""
+        payload = await self.call("GET", path, **options)
+        return self.read(shape, dig(payload, item) if item else payload, operation=f"GET {path}")
+
+    def list(
+        self,
+        path: str,
+        shape: Shape[T],
+        *,
+        items: str | None = None,
+        params: Mapping[str, str] | None = None,
+        paging: Paging | None = None,
+        **options: Any,
+    ) -> Pager[T]:
+        """A list, read by `shape`; `items` is the dotted path to the items in each page."""
+
+        async def fetch(page: Params) -> tuple[Response, Any]:
+            response = await self.send("GET", path, params={**(params or {}), **page}, **options)
+            return response, self.decode(response, f"GET {path}")
+
+        return self.pager(fetch, shape, items=items, paging=paging)
+
+    def pager(
+        self,
+        fetch: Callable[[Params], Awaitable[tuple[Response, Any]]],
+        shape: Shape[T],
+        *,
+        items: str | None = None,
+        paging: Paging | None = None,
+    ) -> Pager[T]:
+        """A list whose pages `fetch` gets, read by `shape`."""
+
+        def read(payload: Any) -> list[T]:
+            found = dig(payload, items) if items else payload
+            if found is not None and not isinstance(found, Sequence):
+                raise self.errors.stamp(MalformedResponseError(f"a list without `{items}`"))
+            return [self.read(shape, item) for item in found or ()]
+
+        return pager(fetch, read, paging or self.api.paging)
+
+    def read(self, shape: Shape[T], payload: Any, *, operation: str = "") -> T:
+        """A model out of a payload, marked with provider and account."""
+        try:
+            return shape(payload, provider=self.provider, account=self.account)
+        except CloudError as error:
+            raise self.errors.stamp(error, operation) from error.__cause__
+
+
+def _with_body(request: Request, body: bytes, kind: str) -> Request:
+    return with_headers(replace(request, body=body), {"Content-Type": kind})

@@ -1,0 +1,149 @@
+"""Bodies to payloads and back: JSON, XML, XML-RPC.
+
+Whatever a provider sends is untrusted. The XML readers expand no entities and read no document type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+from xml.parsers import expat
+
+
+class Codec(Protocol):
+    """Reads the bodies of one format."""
+
+    @property
+    def name(self) -> str:
+        """What error messages call it."""
+        ...
+
+    def decode(self, body: bytes) -> Any:
+        """The payload. An empty body is None. Raises ValueError for what is not in this format."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """JSON text.
+
+    >>> Json().decode(b'{"a": 1}')
+    {'a': 1}
+    """
+
+    name: str = "JSON"
+    media_type: str = "application/json"
+
+    def decode(self, body: bytes) -> Any:
+        """The payload. An empty body is None."""
+        return json.loads(body) if body.strip() else None
+
+    def encode(self, payload: Any) -> bytes:
+        """Compact JSON."""
+        return json.dumps(payload, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Xml:
+    """XML as dictionaries, namespaces dropped; attributes carry an `@`, text beside them `#text`.
+
+    How many children there are does not change the kind of a value: an element that consists of `items`
+    (`<item>`, in EC2's XML) is always a list; an empty element is always None.
+
+    >>> xml = Xml(items="item")
+    >>> xml.decode(b'<r xmlns="urn:x"><set><item><id>1</id></item></set><none/></r>')
+    {'r': {'set': [{'id': '1'}], 'none': None}}
+    """
+
+    items: str | None = None
+    name: str = "XML"
+
+    def decode(self, body: bytes) -> Any:
+        """The payload, under the name of the root element. An empty body is None."""
+        if not body.strip():
+            return None
+        import xmltodict
+
+        try:
+            tree = xmltodict.parse(body, force_list=(self.items,) if self.items else None)
+        except expat.ExpatError as error:
+            raise ValueError(f"not well-formed: {error}") from error
+        return self._settle(tree)
+
+    def _settle(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self._settle(each) for each in value]
+        if not isinstance(value, Mapping):
+            return value
+        settled = {_local(key): self._settle(child) for key, child in value.items() if not _is_namespace(key)}
+        if self.items is not None and settled.keys() == {self.items}:
+            return settled[self.items]
+        return settled or None
+
+
+def _is_namespace(key: str) -> bool:
+    return key == "@xmlns" or key.startswith("@xmlns:")
+
+
+def _local(key: str) -> str:
+    mark = "@" if key.startswith("@") else ""
+    return mark + key.removeprefix("@").rpartition(":")[2]
+
+
+class XmlRpcFaultError(Exception):
+    """An XML-RPC method answered with a fault. `code` is a number or, with some servers, a word."""
+
+    def __init__(self, code: int | str, message: str) -> None:
+        super().__init__(message)
+        self.code = str(code)
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class XmlRpc:
+    """XML-RPC calls and answers, nil included.
+
+    >>> rpc = XmlRpc()
+    >>> rpc.decode(rpc.answer([1, None]))
+    [1, None]
+    """
+
+    name: str = "XML-RPC"
+
+    def encode(self, method: str, *arguments: Any) -> bytes:
+        """A method call."""
+        from xmlrpc.client import dumps
+
+        return dumps(arguments, methodname=method, allow_none=True).encode()
+
+    def answer(self, value: Any) -> bytes:
+        """A method response."""
+        from xmlrpc.client import dumps
+
+        return dumps((value,), methodresponse=True, allow_none=True).encode()
+
+    def decode(self, body: bytes) -> Any:
+        """The value that a method answered. Raises XmlRpcFaultError for a fault."""
+        from xmlrpc.client import Error, Fault, Unmarshaller
+
+        if not body.strip():
+            raise ValueError("an empty body")
+        reader = Unmarshaller(use_builtin_types=True)
+        parser = expat.ParserCreate()
+        parser.StartDoctypeDeclHandler = _refuse_document_type
+        parser.StartElementHandler = reader.start
+        parser.EndElementHandler = reader.end
+        parser.CharacterDataHandler = reader.data
+        try:
+            parser.Parse(body, True)
+            return reader.close()[0]
+        except Fault as fault:
+            raise XmlRpcFaultError(fault.faultCode, str(fault.faultString)) from None
+        except (expat.ExpatError, Error, LookupError, TypeError, AssertionError) as error:
+            raise ValueError(f"not an XML-RPC answer: {error}") from error
+
+
+def _refuse_document_type(*_: object) -> None:
+    raise ValueError("a document type declaration, which no answer needs")

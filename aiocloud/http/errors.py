@@ -1,0 +1,181 @@
+"""From the provider's no to ours: a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+from http import HTTPStatus
+from typing import Any
+
+from aiocloud.errors import (
+    ApiError,
+    CloudError,
+    ConflictError,
+    ForbiddenError,
+    InvalidCredsError,
+    InvalidRequestError,
+    NotFoundError,
+    QuotaExceededError,
+    RateLimitReachedError,
+    ServerError,
+    ServiceUnavailableError,
+)
+from aiocloud.http.codecs import Codec, Json
+from aiocloud.http.message import Handler, Request, Response
+from aiocloud.http.ratelimit import asked_pause
+from aiocloud.http.redact import Redactor
+from aiocloud.mapping import dig
+
+STATUSES: Mapping[int, type[ApiError]] = {
+    400: InvalidRequestError,
+    401: InvalidCredsError,
+    402: QuotaExceededError,
+    403: ForbiddenError,
+    404: NotFoundError,
+    409: ConflictError,
+    410: NotFoundError,
+    412: ConflictError,
+    423: ConflictError,
+    429: RateLimitReachedError,
+    502: ServiceUnavailableError,
+    503: ServiceUnavailableError,
+    504: ServiceUnavailableError,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErrorTable:
+    """How an API says no.
+
+    `code` and `message` are dotted paths in the decoded body; `message` may also be a function of the body.
+    `request_id` is a header's name, or a dotted path in the body. `codes` maps the provider's words (shell patterns:
+    "*.NotFound") to our classes, the first that matches counts; `statuses` corrects the table by HTTP status for this
+    API. A word or status that is in no table falls back to its status class. `texts` maps patterns of the
+    message, for APIs that have no words for their errors.
+    """
+
+    code: str | None = None
+    message: str | Callable[[Any], str | None] = "message"
+    request_id: str | None = None
+    codes: Mapping[str, type[ApiError]] = field(default_factory=dict)
+    statuses: Mapping[int, type[ApiError]] = field(default_factory=dict)
+    texts: Mapping[str, type[ApiError]] = field(default_factory=dict)
+    codec: Codec = field(default_factory=Json)
+
+    def read(self, response: Response, now: datetime) -> ApiError:
+        """The error that a non-2xx answer stands for."""
+        body = self._decode(response)
+        code = dig(body, self.code) if self.code else None
+        message = self._message(body) or plain_reason(response)
+        return self.classify(
+            str(code) if code is not None else None,
+            message,
+            status=response.status,
+            request_id=self._request_id(response, body),
+            retry_after=asked_pause(response, now),
+        )
+
+    def classify(self, code: str | None, message: str, *, status: int | None = None, **details: Any) -> ApiError:
+        """The error for a word, a message and a status."""
+        kind = (
+            _first(self.codes, code or "")
+            or _first(self.texts, message)
+            or self.statuses.get(status or 0)
+            or _by_status(status)
+        )
+        return kind(message, status=status, code=code, **details)
+
+    def _decode(self, response: Response) -> Any:
+        try:
+            return self.codec.decode(response.body)
+        except ValueError:
+            return None
+
+    def _message(self, body: Any) -> str | None:
+        found = self.message(body) if callable(self.message) else dig(body, self.message)
+        return str(found).strip() if found else None
+
+    def _request_id(self, response: Response, body: Any) -> str | None:
+        if self.request_id is None:
+            return None
+        found = response.headers.get(self.request_id) or dig(body, self.request_id)
+        return str(found) if found else None
+
+
+def _first(table: Mapping[str, type[ApiError]], word: str) -> type[ApiError] | None:
+    return next((kind for pattern, kind in table.items() if fnmatchcase(word, pattern)), None)
+
+
+def _by_status(status: int | None) -> type[ApiError]:
+    if status is not None and status in STATUSES:
+        return STATUSES[status]
+    return ServerError if status is None or status >= 500 else InvalidRequestError
+
+
+def plain_reason(response: Response) -> str:
+    """What can be said of an answer that has no message: its status, where it leads, an HTML title.
+
+    >>> plain_reason(Response(status=502, body=b"<html><title>Bad gateway</title></html>"))
+    'HTTP 502 Bad Gateway (a page titled "Bad gateway")'
+    """
+    if 300 <= response.status < 400:
+        return (
+            f"HTTP {response.status}: sent elsewhere, which is not followed, since credentials would travel. "
+            "Check the endpoint"
+        )
+    return f"HTTP {response.status}{_phrase(response.status)}{page_title(response)}"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        return ""
+
+
+def page_title(response: Response) -> str:
+    """` (a page titled "…")` for an HTML page that has a title, else nothing."""
+    title = re.search(r"<title[^>]*>\s*([^<]{1,120}?)\s*</title", response.text()[:20_000], re.IGNORECASE)
+    return f' (a page titled "{title[1]}")' if title else ""
+
+
+class ErrorLayer:
+    """A layer: raises for every answer that is no success, and says of every failure whose it is."""
+
+    def __init__(
+        self,
+        table: ErrorTable,
+        *,
+        provider: str,
+        account: str,
+        redactor: Redactor,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._table = table
+        self._provider = provider
+        self._account = account
+        self._redactor = redactor
+        self._now = now
+
+    async def __call__(self, request: Request, send: Handler) -> Response:
+        """Pass a success on; raise for the rest."""
+        try:
+            response = await send(request)
+        except CloudError as error:
+            self.stamp(error, request.operation)
+            raise
+        if not response.ok:
+            raise self.stamp(self._table.read(response, self._now()), request.operation)
+        return response
+
+    def stamp(self, error: CloudError, operation: str = "") -> CloudError:
+        """The same error, with the provider and account it belongs to, and without secrets."""
+        error.provider = error.provider or self._provider
+        error.account = error.account or self._account
+        error.operation = error.operation or operation
+        error.message = self._redactor.clean(error.message)
+        error.args = (error.message,)
+        return error

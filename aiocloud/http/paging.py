@@ -1,0 +1,272 @@
+"""Lists that come in pages: `Pager`, and the ways in which one page leads to the next."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import anyio
+from yarl import URL
+
+from aiocloud.errors import PagingError
+from aiocloud.http.message import Response
+from aiocloud.mapping import dig
+
+T = TypeVar("T")
+
+Params: TypeAlias = Mapping[str, str]
+"""What tells one page from another: the part of a request that paging changes."""
+
+WINDOW = 8
+"""Pages asked for at once, where the first tells how many there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer's worth of a list, still undigested."""
+
+    params: Params
+    response: Response
+    payload: Any
+
+
+class Paging(ABC):
+    """How pages follow one another."""
+
+    @abstractmethod
+    def first(self) -> Params:
+        """The parameters of the first page."""
+
+    @abstractmethod
+    def following(self, page: Page) -> Params | None:
+        """The parameters of the page after this one; None after the last."""
+
+    def rest(self, first: Page) -> Sequence[Params] | None:
+        """The parameters of all pages but the first, where that one tells; None where it does not."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class OnePage(Paging):
+    """Everything in one answer."""
+
+    def first(self) -> Params:
+        """Nothing to add."""
+        return {}
+
+    def following(self, page: Page) -> Params | None:
+        """There is none."""
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPaging(Paging):
+    """The answer holds, under dotted `path`, a token that the next request sends as `param`."""
+
+    path: str
+    param: str
+    size: Params | None = None
+
+    def first(self) -> Params:
+        """The page size, where one is asked for."""
+        return self.size or {}
+
+    def following(self, page: Page) -> Params | None:
+        """The token, if there is one."""
+        token = dig(page.payload, self.path)
+        return {**self.first(), self.param: str(token)} if token else None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedPaging(Paging):
+    """Pages have numbers, from 1, and each says (under dotted `pages`) how many there are."""
+
+    param: str
+    pages: str
+    size: Params | None = None
+
+    def first(self) -> Params:
+        """Page 1."""
+        return {**(self.size or {}), self.param: "1"}
+
+    def following(self, page: Page) -> Params | None:
+        """The next number, up to the last."""
+        number = int(page.params[self.param]) + 1
+        return {**page.params, self.param: str(number)} if number <= self._count(page) else None
+
+    def rest(self, first: Page) -> Sequence[Params]:
+        """All the numbers after 1."""
+        return [{**first.params, self.param: str(number)} for number in range(2, self._count(first) + 1)]
+
+    def _count(self, page: Page) -> int:
+        return int(dig(page.payload, self.pages) or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkPaging(Paging):
+    """The answer holds a link to the next page.
+
+    `link` is its dotted path, or a function of the payload. Only the query of the link is followed, on our own
+    URL, so that a link to another host, or to plain HTTP, takes no credentials there.
+    """
+
+    link: str | Callable[[Any], str | None]
+    size: Params | None = None
+
+    def first(self) -> Params:
+        """The page size, where one is asked for."""
+        return self.size or {}
+
+    def following(self, page: Page) -> Params | None:
+        """The query of the link, if there is one."""
+        link = self.link(page.payload) if callable(self.link) else dig(page.payload, self.link)
+        return dict(URL(link).query) if link else None
+
+
+@dataclass(frozen=True, slots=True)
+class OffsetPaging(Paging):
+    """Offset and limit; the header `total` says how long the list is.
+
+    Where the header is missing, a page shorter than the limit is the last.
+    """
+
+    limit: int
+    total: str
+
+    def first(self) -> Params:
+        """From the beginning."""
+        return {"offset": "0", "limit": str(self.limit)}
+
+    def following(self, page: Page) -> Params | None:
+        """The next offset."""
+        offset = int(page.params["offset"]) + self.limit
+        total = self._total(page)
+        more = offset < total if total is not None else len(page.payload or ()) >= self.limit
+        return {**page.params, "offset": str(offset)} if more else None
+
+    def rest(self, first: Page) -> Sequence[Params] | None:
+        """All the offsets up to the total."""
+        total = self._total(first)
+        if total is None:
+            return None
+        return [{**first.params, "offset": str(offset)} for offset in range(self.limit, total, self.limit)]
+
+    def _total(self, page: Page) -> int | None:
+        text = page.response.headers.get(self.total, "")
+        return int(text) if text.isdigit() else None
+
+
+class Pager(Generic[T]):
+    """A list that can be awaited whole, or read while it arrives.
+
+    `await pager` fetches all pages, several at once where the first one tells how many there are.
+    `async for item in pager` fetches a page when the one before is read; leaving the loop fetches no more.
+    A pager may be used again: it then asks again. Raises what the call raises; a list that leads back to a
+    page that it had already is a PagingError.
+    """
+
+    def __init__(self, pages: Callable[[int], AsyncIterator[Sequence[T]]]) -> None:
+        """`pages(window)` yields the items page by page, asking for up to `window` pages at once."""
+        self._pages = pages
+
+    def __await__(self) -> Generator[Any, Any, list[T]]:
+        """All items."""
+        return self._collect().__await__()
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        """The items, one by one."""
+        async for page in self.pages():
+            for item in page:
+                yield item
+
+    def pages(self, window: int = 1) -> AsyncIterator[Sequence[T]]:
+        """The items, a page at a time."""
+        return self._pages(window)
+
+    async def _collect(self) -> list[T]:
+        return [item async for page in self.pages(WINDOW) for item in page]
+
+    @classmethod
+    def of(cls, items: Callable[[], Awaitable[Sequence[T]]]) -> Pager[T]:
+        """A pager over one page that `items` fetches."""
+
+        async def pages(window: int) -> AsyncIterator[Sequence[T]]:
+            yield await items()
+
+        return cls(pages)
+
+    @classmethod
+    def chain(cls, pagers: Callable[[], Awaitable[Sequence[Pager[T]]]]) -> Pager[T]:
+        """One list after the other; awaited, up to `WINDOW` of them are fetched at once, order kept."""
+
+        async def pages(window: int) -> AsyncIterator[Sequence[T]]:
+            todo = list(await pagers())
+            if window == 1:
+                for pager in todo:
+                    async for page in pager.pages():
+                        yield page
+                return
+            for begin in range(0, len(todo), window):
+                for items in await _together([pager._collect for pager in todo[begin : begin + window]]):
+                    yield items
+
+        return cls(pages)
+
+
+def pager(
+    fetch: Callable[[Params], Awaitable[tuple[Response, Any]]],
+    read: Callable[[Any], Sequence[T]],
+    paging: Paging,
+) -> Pager[T]:
+    """A pager: `fetch` gets the page with these parameters, `read` takes the items from its payload."""
+
+    async def get(params: Params) -> Page:
+        response, payload = await fetch(params)
+        return Page(params, response, payload)
+
+    async def pages(window: int) -> AsyncIterator[Sequence[T]]:
+        page = await get(paging.first())
+        yield read(page.payload)
+        rest = paging.rest(page) if window > 1 else None
+        if rest is not None:
+            for begin in range(0, len(rest), window):
+                batch = [_bind(get, params) for params in rest[begin : begin + window]]
+                for later in await _together(batch):
+                    yield read(later.payload)
+            return
+        seen = {frozenset(page.params.items())}
+        while (params := paging.following(page)) is not None:
+            mark = frozenset(params.items())
+            if mark in seen:
+                raise PagingError("the list leads back to a page that it had already")
+            seen.add(mark)
+            page = await get(params)
+            yield read(page.payload)
+
+    return Pager(pages)
+
+
+def _bind(get: Callable[[Params], Awaitable[Page]], params: Params) -> Callable[[], Awaitable[Page]]:
+    return lambda: get(params)
+
+
+async def _together(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
+    """All the results, in order; the first failure cancels the others and is raised as it is."""
+    results: dict[int, T] = {}
+    failures: list[Exception] = []
+
+    async def run(index: int, call: Callable[[], Awaitable[T]]) -> None:
+        try:
+            results[index] = await call()
+        except Exception as error:
+            failures.append(error)
+            group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for index, call in enumerate(calls):
+            group.start_soon(run, index, call)
+    if failures:
+        raise failures[0]
+    return [results[index] for index in range(len(calls))]

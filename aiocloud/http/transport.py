@@ -1,0 +1,142 @@
+"""The handler that leaves the process. The only module on the road that imports aiohttp."""
+
+from __future__ import annotations
+
+import ssl as tls
+from functools import cache
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from aiocloud.errors import (
+    AnswerLostError,
+    ConnectError,
+    MalformedResponseError,
+    RequestTimeoutError,
+    TLSError,
+    TransportError,
+)
+from aiocloud.http.message import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LARGEST_BODY = 256 * 2**20
+"""Bytes. An answer beyond this is an error, not a memory problem."""
+
+CONNECT_TIMEOUT = 10.0
+
+
+@cache
+def default_tls() -> tls.SSLContext:
+    """One context for all connections: loading the authorities anew for each host costs more than the handshake."""
+    return tls.create_default_context()
+
+
+class SharedSession:
+    """An aiohttp session that is opened on first use, and shared by as many drivers as like.
+
+    Connections, DNS answers and the TLS context are used again. `total` bounds the open connections,
+    `per_host` those to one host.
+    """
+
+    def __init__(self, *, total: int = 512, per_host: int = 16) -> None:
+        self._total = total
+        self._per_host = per_host
+        self._session: aiohttp.ClientSession | None = None
+
+    def get(self) -> aiohttp.ClientSession:
+        """The session; needs a running event loop."""
+        if self._session is None or self._session.closed:
+            connector = aiohttp.TCPConnector(
+                limit=self._total, limit_per_host=self._per_host, ttl_dns_cache=300, ssl=default_tls()
+            )
+            self._session = aiohttp.ClientSession(
+                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
+            )
+        return self._session
+
+    async def aclose(self) -> None:
+        """Close it, if it was opened."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+
+class AiohttpTransport:
+    """Sends requests through an aiohttp session, and says in our words what goes wrong.
+
+    `proxy` is a URL (http:// or https://, may hold credentials); `ssl` a context for private authorities or client
+    certificates, or False to check no certificate at all.
+    """
+
+    def __init__(
+        self,
+        session: Callable[[], aiohttp.ClientSession],
+        *,
+        proxy: str | None = None,
+        ssl: tls.SSLContext | bool = True,
+        user_agent: str = "aiocloud",
+    ) -> None:
+        self._session = session
+        self._proxy = proxy
+        self._ssl = ssl
+        self._user_agent = user_agent
+
+    async def __call__(self, request: Request) -> Response:
+        """Send, and read the answer to its end. Raises a TransportError where there is none."""
+        host = request.url.host
+        timeout = aiohttp.ClientTimeout(total=request.timeout, sock_connect=CONNECT_TIMEOUT)
+        headers = {"User-Agent": self._user_agent, **request.headers}
+        try:
+            async with self._session().request(
+                request.method,
+                request.url,
+                data=request.body or None,
+                headers=headers,
+                allow_redirects=False,
+                timeout=timeout,
+                proxy=self._proxy,
+                ssl=self._ssl,  # True: as the session's connector says
+            ) as answer:
+                return Response(status=answer.status, headers=answer.headers, body=await _read(answer))
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, tls.SSLError) as error:
+            raise TLSError(f"TLS with {host} failed: {_reason(error)}. Check the endpoint, or pass `ssl`") from error
+        except (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError) as error:
+            raise ConnectError(
+                f"no connection to {host}: {_reason(error)}. Check the endpoint and the network"
+            ) from error
+        except aiohttp.ClientHttpProxyError as error:
+            raise ConnectError(f"the proxy refused the way to {host}: {error.status} {error.message}") from error
+        except aiohttp.ConnectionTimeoutError as error:
+            raise ConnectError(f"no connection to {host} within {CONNECT_TIMEOUT:g} s") from error
+        except TimeoutError as error:
+            raise RequestTimeoutError(f"no answer from {host} within {request.timeout:g} s") from error
+        except aiohttp.InvalidURL as error:
+            raise ConnectError(f"{error} is no URL. Check the endpoint", retryable=False) from error
+        except (aiohttp.ClientPayloadError, aiohttp.ClientError, ConnectionError) as error:
+            raise _lost(host, error) from error
+
+
+async def _read(answer: aiohttp.ClientResponse) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.content.iter_chunked(2**18):
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise MalformedResponseError(f"an answer of more than {LARGEST_BODY // 2**20} MiB")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _lost(host: str | None, error: Exception) -> TransportError:
+    return AnswerLostError(f"the answer of {host} was lost: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    """What happened, without the connection key that aiohttp prints."""
+    inner = getattr(error, "os_error", None) or getattr(error, "certificate_error", None) or error
+    if isinstance(inner, tls.SSLCertVerificationError):
+        return inner.verify_message
+    text = getattr(inner, "strerror", None) or str(inner)
+    return str(text) or type(inner).__name__
