@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def constant(wheel: zipfile.ZipFile, module: str, name: str) -> Any:
 def version(wheel: zipfile.ZipFile) -> str:
     """`name version` of a wheel, from its own metadata."""
     [metadata] = [name for name in wheel.namelist() if name.endswith(".dist-info/METADATA")]
-    fields = dict(re.findall(r"(?m)^(Name|Version): (.+?)\r?$", wheel.read(metadata).decode()))
+    fields = message_from_bytes(wheel.read(metadata))
     return f"{fields['Name']} {fields['Version']}"
 
 

