@@ -89,9 +89,16 @@ class Creation:
                     return node
         except CloudError as error:
             raise self._ambiguous(doubt) from error
-        if repeat:
+        if not repeat:
+            raise self._ambiguous(doubt) from doubt
+        try:
             return await self._make(repeat=False)
-        raise self._ambiguous(doubt) from doubt
+        except CloudError:
+            # The first request may have arrived after all, and be the reason why its twin was refused.
+            node = await self.find()
+            if node is None:
+                raise
+            return node
 
     def _ambiguous(self, doubt: CloudError) -> AmbiguousCreateError:
         mark = f" or the mark {self.token}" if self.token else ""
@@ -111,7 +118,7 @@ class Creation:
         try:
             with anyio.CancelScope(shield=True):
                 outcome = await asyncio.shield(undoing)
-            return outcome
+            return outcome  # noqa: RET504 - a scope may swallow an exception, so mypy wants the return outside
         except asyncio.CancelledError:  # asked a second time: leave at once, and say so
             undoing.cancel()
             making.cancel()

@@ -3,7 +3,6 @@
 * AiocloudError
   x ConfigurationError          what the caller gave: an argument, a file, an environment variable
     + ProviderNotFoundError       no such provider
-    + ProviderRetiredError        a provider that no longer exists
   x CloudError                  what a cloud answered, or failed to
     + ApiError                    the provider's no, with status, code, message and request id
       - InvalidCredsError           the credentials are wrong, expired or missing
@@ -58,7 +57,7 @@ class ProviderNotFoundError(ConfigurationError):
     """No provider has that id; the message names those that come near."""
 
 
-class ProviderRetiredError(ConfigurationError):
+class RetiredProviderWarning(UserWarning):
     """The provider closed; the message says since when, and which one succeeded it."""
 
 

@@ -150,6 +150,11 @@ def without(payload: Mapping[str, Any], paths: Iterable[str]) -> Mapping[str, An
     return payload
 
 
+def raw(payload: Any, **context: Any) -> Any:
+    """In place of a shape: the payload as it is, for lists that become no model."""
+    return payload
+
+
 # Converters that many providers need.
 
 _PRIVATE = [

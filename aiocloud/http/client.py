@@ -21,7 +21,7 @@ from aiocloud.http.ratelimit import Limits, RateLimiter
 from aiocloud.http.redact import Redactor
 from aiocloud.http.retry import Retry
 from aiocloud.http.wirelog import WireLog
-from aiocloud.mapping import Shape, dig
+from aiocloud.mapping import dig
 
 T = TypeVar("T")
 
@@ -148,22 +148,22 @@ class Client:
                 operation,
             ) from error
 
-    async def get(self, path: str, shape: Shape[T], *, item: str | None = None, **options: Any) -> T:
+    async def get(self, path: str, shape: Callable[..., T], *, item: str | None = None, **options: Any) -> T:
         """One thing, read by `shape`; `item` is the dotted path to it in the answer."""
         payload = await self.call("GET", path, **options)
         return self.read(shape, dig(payload, item) if item else payload, operation=f"GET {path}")
 
-    def list(
+    def list(  # a driver's `http.list(…)`: no name says it better
         self,
         path: str,
-        shape: Shape[T],
+        shape: Callable[..., T],
         *,
         items: str | None = None,
         params: Mapping[str, str] | None = None,
         paging: Paging | None = None,
         **options: Any,
     ) -> Pager[T]:
-        """A list, read by `shape`; `items` is the dotted path to the items in each page."""
+        """A list, read by `shape` (or `mapping.raw`); `items` is the dotted path to the items in each page."""
 
         async def fetch(page: Params) -> tuple[Response, Any]:
             response = await self.send("GET", path, params={**(params or {}), **page}, **options)
@@ -174,7 +174,7 @@ class Client:
     def pager(
         self,
         fetch: Callable[[Params], Awaitable[tuple[Response, Any]]],
-        shape: Shape[T],
+        shape: Callable[..., T],
         *,
         items: str | None = None,
         paging: Paging | None = None,
@@ -189,7 +189,7 @@ class Client:
 
         return pager(fetch, read, paging or self.api.paging)
 
-    def read(self, shape: Shape[T], payload: Any, *, operation: str = "") -> T:
+    def read(self, shape: Callable[..., T], payload: Any, *, operation: str = "") -> T:
         """A model out of a payload, marked with provider and account."""
         try:
             return shape(payload, provider=self.provider, account=self.account)

@@ -7,11 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mappi
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
-import anyio
 from yarl import URL
 
 from aiocloud.errors import PagingError
 from aiocloud.http.message import Response
+from aiocloud.http.together import together
 from aiocloud.mapping import dig
 
 T = TypeVar("T")
@@ -209,7 +209,7 @@ class Pager(Generic[T]):
                         yield page
                 return
             for begin in range(0, len(todo), window):
-                for items in await _together([pager._collect for pager in todo[begin : begin + window]]):
+                for items in await together(*[pager._collect for pager in todo[begin : begin + window]]):
                     yield items
 
         return cls(pages)
@@ -233,7 +233,7 @@ def pager(
         if rest is not None:
             for begin in range(0, len(rest), window):
                 batch = [_bind(get, params) for params in rest[begin : begin + window]]
-                for later in await _together(batch):
+                for later in await together(*batch):
                     yield read(later.payload)
             return
         seen = {frozenset(page.params.items())}
@@ -250,23 +250,3 @@ def pager(
 
 def _bind(get: Callable[[Params], Awaitable[Page]], params: Params) -> Callable[[], Awaitable[Page]]:
     return lambda: get(params)
-
-
-async def _together(calls: Sequence[Callable[[], Awaitable[T]]]) -> list[T]:
-    """All the results, in order; the first failure cancels the others and is raised as it is."""
-    results: dict[int, T] = {}
-    failures: list[Exception] = []
-
-    async def run(index: int, call: Callable[[], Awaitable[T]]) -> None:
-        try:
-            results[index] = await call()
-        except Exception as error:
-            failures.append(error)
-            group.cancel_scope.cancel()
-
-    async with anyio.create_task_group() as group:
-        for index, call in enumerate(calls):
-            group.start_soon(run, index, call)
-    if failures:
-        raise failures[0]
-    return [results[index] for index in range(len(calls))]

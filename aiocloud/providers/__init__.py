@@ -1,0 +1,110 @@
+"""The providers: one module each, found by name, imported when asked for.
+
+No list of them is kept here but the enum, which a test compares with the modules. Other packages add drivers
+through the entry-point group `aiocloud.drivers`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+import warnings
+from enum import StrEnum
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Literal, overload
+
+from aiocloud.errors import ConfigurationError, ProviderNotFoundError, RetiredProviderWarning
+
+if TYPE_CHECKING:
+    from aiocloud.driver import Driver
+    from aiocloud.providers.ec2 import EC2
+    from aiocloud.providers.linode import Linode
+    from aiocloud.providers.openstack import OpenStack
+    from aiocloud.providers.rackspace import Rackspace
+    from aiocloud.providers.softlayer import SoftLayer
+
+PLUGINS = "aiocloud.drivers"
+
+
+class Provider(StrEnum):
+    """The ids of the providers whose drivers ship with the package."""
+
+    EC2 = "ec2"
+    LINODE = "linode"
+    OPENSTACK = "openstack"
+    RACKSPACE = "rackspace"
+    SOFTLAYER = "softlayer"
+
+
+@overload
+def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
+@overload
+def get_driver(provider: Literal[Provider.LINODE, "linode"]) -> type[Linode]: ...
+@overload
+def get_driver(provider: Literal[Provider.OPENSTACK, "openstack"]) -> type[OpenStack]: ...
+@overload
+def get_driver(provider: Literal[Provider.RACKSPACE, "rackspace"]) -> type[Rackspace]: ...
+@overload
+def get_driver(provider: Literal[Provider.SOFTLAYER, "softlayer"]) -> type[SoftLayer]: ...
+@overload
+def get_driver(provider: str) -> type[Driver]: ...
+
+
+def get_driver(provider: str) -> type[Driver]:
+    """The driver class of a provider, imported now if it was not before.
+
+    `provider` is a member of `Provider`, or an id as text in any case. Warns (RetiredProviderWarning) when the provider
+    is no more. Raises ProviderNotFoundError, which names the ids that come near.
+
+    >>> get_driver("linod")
+    Traceback (most recent call last):
+    aiocloud.errors.ProviderNotFoundError: no provider 'linod'. Did you mean linode?
+    """
+    name = str(provider).strip().lower().replace("-", "_")
+    driver = _shipped(name) or _plugged_in(name)
+    if driver is None:
+        raise ProviderNotFoundError(f"no provider {provider!r}. {_suggestion(name)}")
+    if driver.retired is not None:
+        successor = f"; its successor is {driver.retired.successor}" if driver.retired.successor else ""
+        message = f"{driver.title} closed in {driver.retired.since}{successor}"
+        warnings.warn(message, RetiredProviderWarning, stacklevel=2)
+    return driver
+
+
+def provider_ids() -> list[str]:
+    """The ids of all drivers there are, shipped and plugged in, without importing one."""
+    shipped = {module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")}
+    return sorted(shipped | {entry.name for entry in entry_points(group=PLUGINS)})
+
+
+def _shipped(name: str) -> type[Driver] | None:
+    if name not in {module.name for module in pkgutil.iter_modules(__path__)}:
+        return None
+    return _driver_in(f"{__name__}.{name}", name)
+
+
+def _driver_in(module_name: str, provider: str) -> type[Driver]:
+    from aiocloud.driver import Driver
+
+    module = importlib.import_module(module_name)
+    for thing in vars(module).values():
+        if isinstance(thing, type) and issubclass(thing, Driver) and getattr(thing, "provider", None) == provider:
+            return thing
+    raise ConfigurationError(f"{module_name} has no driver whose `provider` is {provider!r}")
+
+
+def _plugged_in(name: str) -> type[Driver] | None:
+    from aiocloud.driver import Driver
+
+    for entry in entry_points(group=PLUGINS, name=name):
+        driver = entry.load()
+        if not (isinstance(driver, type) and issubclass(driver, Driver)):
+            raise ConfigurationError(f"the entry point {entry.value} of {PLUGINS} is no driver class")
+        return driver
+    return None
+
+
+def _suggestion(name: str) -> str:
+    near = difflib.get_close_matches(name, provider_ids(), n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(provider_ids())}"
