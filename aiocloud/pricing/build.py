@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from aiocloud.pricing.catalogue import Catalogue, CatalogueSize, Cell, dump
+from aiocloud.pricing.refresh import architecture, local_disk
 
 Prices = Mapping[str, Mapping[str, Decimal]]
 """By size, then by region."""
@@ -33,8 +34,6 @@ Prices = Mapping[str, Mapping[str, Decimal]]
 # Of Google it knows no region younger than June 2020, and of Azure no size and no region younger than 2020.
 ABOUT_2020 = date(2020, 12, 31)
 ABOUT_2014 = date(2014, 12, 31)
-
-GB, GIB = 1000**3, 1024**3
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,31 +118,12 @@ def _ec2_size(name: str, types: Mapping[str, Any]) -> CatalogueSize:
     )
 
 
-def local_disk(storage: str) -> int:
-    """GiB of local disk in AWS's words, whose GB are 1000**3 bytes.
-
-    >>> local_disk("EBS only"), local_disk("4 X 940 GB NVMe SSD"), local_disk("900 GB NVMe SSD")
-    (0, 3502, 838)
-    """
-    if storage == "EBS only":
-        return 0
-    found = re.match(r"(?:(\d+) *[xX] *)?(\d+)", storage)
-    if not found:
-        raise ValueError(f"a local disk of {storage!r}")
-    return round(int(found[1] or 1) * int(found[2]) * GB / GIB)
-
-
 def _ec2_arch(name: str, types: Mapping[str, Any]) -> str | None:
-    """From the processor's name: the table's own `processorArchitecture` tells 32 from 64 bits only.
-
-    A type without a description is built like the others of its family.
-    """
+    """That of its processor. A type without a description is built like the others of its family."""
     family = name.split(".")[0]
-    described = [t for other, t in types.items() if other == name or other.split(".")[0] == family]
-    if not described:
-        return None
-    arm = {"Graviton" in t["extra"].get("physicalProcessor", "") for t in described}
-    return None if len(arm) > 1 else "arm64" if arm.pop() else "x86_64"
+    described = [name] if name in types else [other for other in types if other.split(".")[0] == family]
+    found = {architecture(types[other]["extra"].get("physicalProcessor", "")) for other in described}
+    return found.pop() if len(found) == 1 else None
 
 
 DEDICATED = Decimal("1.04"), Decimal("1.3")

@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from aiocloud.pricing.build import constant, local_disk, main
+from aiocloud.pricing.build import constant, main
 from aiocloud.pricing.catalogue import CatalogueSize, parse
 
 
@@ -194,15 +192,3 @@ def test_a_constant_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         assert constant(wheel, "a.py", "B") == 1
         with pytest.raises(LookupError, match=r"a\.py has no C"):
             constant(wheel, "a.py", "C")
-
-
-@given(st.integers(1, 24), st.integers(1, 14_000))
-def test_disks_are_counted_in_gib(count: int, gigabytes: int) -> None:
-    size = local_disk(f"{count} x {gigabytes} NVMe SSD")
-    assert abs(size * 1024**3 - count * gigabytes * 1000**3) <= 1024**3 / 2
-
-
-@pytest.mark.parametrize("storage", ["", "some", "NVMe 75"])
-def test_a_disk_in_unknown_words_is_an_error(storage: str) -> None:
-    with pytest.raises(ValueError, match="a local disk of"):
-        local_disk(storage)
