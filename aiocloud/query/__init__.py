@@ -11,7 +11,7 @@ from a file as well as on one from a cloud.
     select    one pass over any iterable
 """
 
-from aiocloud.query.clauses import Clause, distance_km, hourly
+from aiocloud.query.clauses import Clause, distance_km, hourly_in
 from aiocloud.query.places import CONTINENTS, COUNTRIES, EUROPEAN_UNION, Country, countries
 from aiocloud.query.query import Query
 from aiocloud.query.select import Ranked, Selection, select
@@ -28,7 +28,7 @@ __all__ = [
     "Selection",
     "countries",
     "distance_km",
-    "hourly",
+    "hourly_in",
     "parse_disk",
     "parse_ram",
     "select",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aiocloud.models import Offer
 from aiocloud.pricing import money
@@ -28,6 +28,9 @@ _ROUNDED: Final = Decimal("1e-10")
 _EARTH_KM: Final = 6371.0088  # the mean radius
 
 
+Cost: TypeAlias = "Callable[[Price], Decimal | None]"
+
+
 @dataclass(frozen=True, slots=True)
 class Clause:
     """One reason to reject an offer. `kind` is the word under which it is counted.
@@ -40,19 +43,27 @@ class Clause:
     sentence: Callable[[Offer], str]
 
 
-def clauses_of(query: Query, rates: money.Rates | None = None) -> tuple[Clause, ...]:
-    """What an offer must pass for the query, in order. `rates` are the shipped ones unless given."""
-    parts = (_hardware(query), _orderable(query), _place(query), _cost(query, rates or money.rates()))
+def clauses_of(query: Query, cost: Cost) -> tuple[Clause, ...]:
+    """What an offer must pass for the query, in order. `cost` must answer in the query's currency."""
+    parts = (_hardware(query), _orderable(query), _place(query), _cost(query, cost))
     return tuple(clause for part in parts for clause in part)
 
 
-def hourly(price: Price, currency: str, rates: money.Rates) -> Decimal | None:
-    """What an hour costs in `currency`, to ten decimals, or None where there is no rate for a currency.
+def hourly_in(currency: str, rates: money.Rates) -> Cost:
+    """A function that tells what a price comes to by the hour in `currency`, to ten decimals.
 
-    Rounded, so that equal prices stay equal whichever way they were converted.
+    It answers None where there is no rate for the price's own currency. Rounded, so that equal prices stay
+    equal whichever way they were converted; remembered, since many offers share a price.
     """
-    exact = money.hourly(price, currency, rates)
-    return None if exact is None else exact.quantize(_ROUNDED, ROUND_HALF_EVEN)
+
+    @functools.lru_cache(maxsize=50_000)
+    def cost(price: Price) -> Decimal | None:
+        if price.currency != currency and not {price.currency, currency} <= set(rates.table):
+            return None
+        exact = money.hourly(price, currency, rates)
+        return None if exact is None else exact.quantize(_ROUNDED, ROUND_HALF_EVEN)
+
+    return cost
 
 
 def _at_least(field: str, unit: str, least: int | None) -> Iterator[Clause]:
@@ -151,27 +162,23 @@ def distance_km(one: tuple[float, float], other: tuple[float, float]) -> float:
     return 2 * _EARTH_KM * math.asin(min(1.0, math.sqrt(haversine)))
 
 
-def _cost(query: Query, rates: money.Rates) -> Iterator[Clause]:
+def _cost(query: Query, cost: Cost) -> Iterator[Clause]:
     currency, max_price = query.currency, query.max_price
 
-    @functools.cache
-    def has_rate(source: str) -> bool:
-        return source == currency or {source, currency} <= set(rates.table)
-
-    def cost(offer: Offer) -> Any:
-        return offer.price and hourly(offer.price, currency, rates)
+    def known(offer: Offer) -> Any:
+        return cost(offer.price) if offer.price else None
 
     yield Clause("price unknown", lambda offer: offer.price is None, lambda _: "price unknown")
     yield Clause(
         "currency unknown",
-        lambda offer: offer.price is not None and not has_rate(offer.price.currency),
+        lambda offer: known(offer) is None,
         lambda offer: f"currency unknown: no rate from {offer.price and offer.price.currency} to {currency}",
     )
     if max_price is not None:
         yield Clause(
             "price",
-            lambda offer: cost(offer) > max_price,
-            lambda offer: f"price {plain(cost(offer))} {currency} > {max_price} {currency} an hour",
+            lambda offer: known(offer) > max_price,
+            lambda offer: f"price {plain(known(offer))} {currency} > {max_price} {currency} an hour",
         )
 
 

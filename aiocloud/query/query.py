@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from aiocloud.errors import ConfigurationError
+from aiocloud.pricing import money
 from aiocloud.query import words
-from aiocloud.query.clauses import Clause, clauses_of
+from aiocloud.query.clauses import Clause, clauses_of, hourly_in
 from aiocloud.query.places import countries, describe
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from aiocloud.models import Offer
-    from aiocloud.pricing.money import Rates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +89,11 @@ class Query:
             deprecated=deprecated,
         )
 
-    def clauses(self, rates: Rates | None = None) -> tuple[Clause, ...]:
+    def clauses(self, rates: money.Rates | None = None) -> tuple[Clause, ...]:
         """What an offer must pass, in order. `rates` are the shipped ones unless given."""
-        return clauses_of(self, rates)
+        return clauses_of(self, hourly_in(self.currency, rates or money.rates()))
 
-    def rejection(self, offer: Offer, rates: Rates | None = None) -> str | None:
+    def rejection(self, offer: Offer, rates: money.Rates | None = None) -> str | None:
         """The first clause that rejects the offer, as a sentence, or None when all let it pass."""
         return next((clause.sentence(offer) for clause in self.clauses(rates) if clause.rejects(offer)), None)
 

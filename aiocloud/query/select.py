@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from aiocloud.errors import ConfigurationError
 from aiocloud.pricing import money
-from aiocloud.query.clauses import hourly, plain
+from aiocloud.query.clauses import clauses_of, hourly_in, plain
 from aiocloud.values import FrozenMap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from decimal import Decimal
 
     from aiocloud.models import Offer
     from aiocloud.query.query import Query
 
+_Priced: TypeAlias = "tuple[Decimal, Offer]"
+
+_LAST: Final = math.inf
 _identity: Final = attrgetter("provider", "location.id", "size.id", "account")
 
 
@@ -97,13 +99,13 @@ def select(
     """
     if top is not None and top < 1:
         raise ConfigurationError(f"top {top} is not understood: give how many of the ranked to keep, 1 or more")
-    rates = rates or money.rates()
-    clauses = query.clauses(rates)
-    counts: Counter[str] = Counter()
+    cost = hourly_in(query.currency, rates or money.rates())
+    clauses = clauses_of(query, cost)
+    counts = Counter[str]()
     rejected: list[tuple[Offer, str]] = []
     matched = 0
 
-    def passing() -> Iterator[Ranked]:
+    def passing() -> Iterator[_Priced]:
         nonlocal matched
         for offer in offers:
             for clause in clauses:
@@ -114,30 +116,43 @@ def select(
                     break
             else:
                 matched += 1
-                yield _ranked(offer, query, rates)
+                yield cost(offer.price), offer  # type: ignore[arg-type, misc]  # the clauses saw to a price
 
-    ranked = sorted(passing(), key=_order) if top is None else heapq.nsmallest(top, passing(), key=_order)
+    ranked = sorted(passing(), key=_order) if top is None else _cheapest(top, passing())
     rejected.sort(key=lambda pair: (*_identity(pair[0]), _ByRepr(pair[0])))
     return Selection(
         query=query,
-        ranked=tuple(ranked),
+        ranked=tuple(Ranked(offer, hourly) for hourly, offer in ranked),
         matched=matched,
         rejected=tuple(rejected),
         counts=FrozenMap({clause.kind: counts[clause.kind] for clause in clauses if counts[clause.kind]}),
     )
 
 
-def _ranked(offer: Offer, query: Query, rates: money.Rates) -> Ranked:
-    cost = hourly(offer.price, query.currency, rates) if offer.price else None
-    if cost is None:
-        raise AssertionError("the clauses let an offer pass that cannot be priced")
-    return Ranked(offer, cost)
+def _cheapest(top: int, priced: Iterable[_Priced]) -> list[_Priced]:
+    """The first `top` in order. What costs more than the last of them so far is dropped at once."""
+    best: list[_Priced] = []
+    limit = Decimal("Infinity")
+    for pair in priced:
+        if pair[0] <= limit:
+            best.append(pair)
+            if len(best) >= 2 * top + 100:
+                best = sorted(best, key=_order)[:top]
+                limit = best[-1][0]
+    return sorted(best, key=_order)[:top]
 
 
-def _order(ranked: Ranked) -> tuple[Any, ...]:
-    size = ranked.offer.size
-    hardware = (math.inf if amount is None else amount for amount in (size.ram, size.vcpus, size.disk))
-    return ranked.hourly, *hardware, *_identity(ranked.offer), _ByRepr(ranked.offer)
+def _order(priced: _Priced) -> tuple[Any, ...]:
+    hourly, offer = priced
+    size = offer.size
+    return (
+        hourly,
+        _LAST if size.ram is None else size.ram,
+        _LAST if size.vcpus is None else size.vcpus,
+        _LAST if size.disk is None else size.disk,
+        *_identity(offer),
+        _ByRepr(offer),
+    )
 
 
 class _ByRepr:
