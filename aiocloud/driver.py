@@ -42,6 +42,8 @@ from aiocloud.values import Secret
 if TYPE_CHECKING:
     import aiohttp  # a type only: the session is imported when the first request is sent
 
+    from aiocloud.http.transport import SharedSession
+
 NodeAuth: TypeAlias = NodeAuthSSHKey | NodeAuthPassword | KeyPair
 """How to sign in to a new node: a public key, a password, or a key pair that the provider knows."""
 
@@ -65,7 +67,7 @@ class Options(TypedDict, total=False):
     account   the name of the account in reports and errors
     region    where to work; what a region is, and whether there may be several, is the driver's to say
     endpoint  replaces the API's base URL: self-hosted clouds, proxies, test servers
-    session   the application's own aiohttp session, which is used and never closed
+    session   the application's own aiohttp session (or a SharedSession), which is used and never closed
     transport any handler in place of the network: a simulator, a function in a test
     retry     when to send again
     limits    what the account may do, where it differs from what the provider documents
@@ -78,7 +80,7 @@ class Options(TypedDict, total=False):
     account: str
     region: str | Sequence[str] | None
     endpoint: str | None
-    session: aiohttp.ClientSession | None
+    session: aiohttp.ClientSession | SharedSession | None
     transport: Handler | None
     retry: Retry | None
     limits: Limits | None
@@ -113,7 +115,7 @@ class Driver(ABC):
         account: str = "",
         region: str | Sequence[str] | None = None,
         endpoint: str | None = None,
-        session: aiohttp.ClientSession | None = None,
+        session: aiohttp.ClientSession | SharedSession | None = None,
         transport: Handler | None = None,
         retry: Retry | None = None,
         limits: Limits | None = None,
@@ -134,7 +136,7 @@ class Driver(ABC):
         self._timeout = timeout
         self._proxy = proxy
         self._ssl = ssl
-        self._own_session: Any = None
+        self._own_session: SharedSession | None = None
 
     def __repr__(self) -> str:
         where = f" {self.region!r}" if self.region else ""
@@ -196,9 +198,9 @@ class Driver(ABC):
 
         session = self._session
         if session is None:
-            self._own_session = SharedSession()
-            return AiohttpTransport(self._own_session.get, proxy=self._proxy, ssl=self._ssl)
-        return AiohttpTransport(lambda: session, proxy=self._proxy, ssl=self._ssl)
+            session = self._own_session = SharedSession()
+        get = session.get if isinstance(session, SharedSession) else lambda: session
+        return AiohttpTransport(get, proxy=self._proxy, ssl=self._ssl)
 
     def secret(self, value: str | Secret | None, name: str) -> Secret:
         """A credential that is not optional, kept from logs and errors. Raises ConfigurationError without one."""
@@ -213,6 +215,9 @@ class Driver(ABC):
         return self.now().date()
 
     # ---- for fleets ----
+
+    part: str = ""
+    """Which part of the account this driver is for, where `parts` made it."""
 
     @classmethod
     def accounts(cls, environment: Environment) -> Iterable[Account]:

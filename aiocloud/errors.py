@@ -93,10 +93,15 @@ class CloudError(AiocloudError):
     def _details(self) -> list[str]:
         return []
 
+    @property
+    def reason(self) -> str:
+        """What happened, without whose it is."""
+        details = ", ".join(self._details())
+        return self.message + f" ({details})" * bool(details)
+
     def __str__(self) -> str:
         who = f"{self.provider} ({self.account})" if self.account else self.provider
-        details = ", ".join(self._details())
-        return f"{who}: " * bool(who) + self.message + f" ({details})" * bool(details)
+        return f"{who}: " * bool(who) + self.reason
 
 
 class ApiError(CloudError):
@@ -128,8 +133,10 @@ class ApiError(CloudError):
         request = f"request {self.request_id}" if self.request_id else None
         return [str(part) for part in (self.status, self.code, request) if part]
 
-    def __str__(self) -> str:
-        return super().__str__() + f". {self.mend}" * bool(self.mend)
+    @property
+    def reason(self) -> str:
+        """What happened, and what the user can do about it."""
+        return super().reason + f". {self.mend}" * bool(self.mend)
 
 
 class InvalidCredsError(ApiError):

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import ClassVar
 
@@ -162,7 +162,7 @@ class Simulator(ABC):
     """A provider in miniature.
 
     `credentials` are those that its world accepts, in the words of the driver's constructor.
-    `facts` says where its sizes, prices and places come from, and of which day they are.
+    `facts` says where its sizes, prices and places come from, `as_of` of which day they are.
     `latency` is the delay of every answer in seconds, `boot` the seconds that a new node takes to run (other
     changes of state take a fifth of it), `rate` the requests a second that the provider permits (None: any),
     with a burst of one second's worth. `faults` are handed out first, in order, each to the first request
@@ -171,6 +171,7 @@ class Simulator(ABC):
 
     provider: ClassVar[str]
     facts: ClassVar[str] = ""
+    as_of: ClassVar[date | None] = None
     endpoint: ClassVar[str]
     """The base URL of the API as a driver's `endpoint` wants it; only its path matters when served."""
 
@@ -211,6 +212,10 @@ class Simulator(ABC):
     @abstractmethod
     def no_capacity(self, request: Request) -> Response:
         """The provider's answer when it has no room for another node."""
+
+    @abstractmethod
+    def populate(self, count: int) -> None:
+        """Put that many running nodes into the world, spread over its places."""
 
     async def __call__(self, request: Request) -> Response:
         """A transport: the request goes no further than this object."""
