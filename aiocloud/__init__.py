@@ -10,49 +10,107 @@ Importing the package loads no provider, no aiohttp and no asyncssh: each name i
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # type checkers take it for true; typing itself would be a third of the import
 if TYPE_CHECKING:
     from aiocloud.errors import (
         AiocloudError as AiocloudError,
+    )
+    from aiocloud.errors import (
         AmbiguousCreateError as AmbiguousCreateError,
+    )
+    from aiocloud.errors import (
         ApiError as ApiError,
+    )
+    from aiocloud.errors import (
         CapacityError as CapacityError,
+    )
+    from aiocloud.errors import (
         CloudError as CloudError,
+    )
+    from aiocloud.errors import (
         ConfigurationError as ConfigurationError,
+    )
+    from aiocloud.errors import (
         ConflictError as ConflictError,
+    )
+    from aiocloud.errors import (
         ForbiddenError as ForbiddenError,
+    )
+    from aiocloud.errors import (
         InvalidCredsError as InvalidCredsError,
+    )
+    from aiocloud.errors import (
         InvalidRequestError as InvalidRequestError,
+    )
+    from aiocloud.errors import (
         MalformedResponseError as MalformedResponseError,
+    )
+    from aiocloud.errors import (
         NodeStateError as NodeStateError,
+    )
+    from aiocloud.errors import (
         NotFoundError as NotFoundError,
+    )
+    from aiocloud.errors import (
         ProviderNotFoundError as ProviderNotFoundError,
+    )
+    from aiocloud.errors import (
         QuotaExceededError as QuotaExceededError,
+    )
+    from aiocloud.errors import (
         RateLimitReachedError as RateLimitReachedError,
+    )
+    from aiocloud.errors import (
         RetiredProviderWarning as RetiredProviderWarning,
+    )
+    from aiocloud.errors import (
         ServerError as ServerError,
+    )
+    from aiocloud.errors import (
         TransportError as TransportError,
+    )
+    from aiocloud.errors import (
         WaitTimeoutError as WaitTimeoutError,
     )
-    from aiocloud.fleet import Fleet as Fleet, Report as Report
+    from aiocloud.fleet import Fleet as Fleet
+    from aiocloud.fleet import Report as Report
     from aiocloud.http.ratelimit import Limits as Limits
     from aiocloud.http.retry import Retry as Retry
     from aiocloud.models import (
         Image as Image,
+    )
+    from aiocloud.models import (
         KeyPair as KeyPair,
+    )
+    from aiocloud.models import (
         Location as Location,
+    )
+    from aiocloud.models import (
         Node as Node,
+    )
+    from aiocloud.models import (
         NodeAuthPassword as NodeAuthPassword,
+    )
+    from aiocloud.models import (
         NodeAuthSSHKey as NodeAuthSSHKey,
+    )
+    from aiocloud.models import (
         NodeState as NodeState,
+    )
+    from aiocloud.models import (
         Offer as Offer,
+    )
+    from aiocloud.models import (
         Price as Price,
+    )
+    from aiocloud.models import (
         Size as Size,
     )
-    from aiocloud.providers import Provider as Provider, get_driver as get_driver
+    from aiocloud.providers import Provider as Provider
+    from aiocloud.providers import get_driver as get_driver
     from aiocloud.query import Query as Query
     from aiocloud.values import Secret as Secret
 
@@ -76,7 +134,7 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names.s
 __all__ = sorted(_MODULES)
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _MODULES:
         raise AttributeError(f"module 'aiocloud' has no attribute {name!r}")
     value = getattr(importlib.import_module(_MODULES[name]), name)
