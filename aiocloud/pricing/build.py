@@ -199,10 +199,16 @@ def _ec2_notes(
         f"{zero} prices are 0: unknown",
         f"{why['dedicated']} prices carry the premium of a dedicated instance: unknown",
         f"{why['implausible']} prices are out of proportion by more than {IMPLAUSIBLE} times: unknown {odd}",
-        f"{cells - zero - len(doubtful)} prices known",
+        f"{cells - zero - len(doubtful)} prices known, {_alone(positive)} of which are their family's only one in"
+        " the region, so that a premium would not show",
         f"facts unknown (not in the table of types): {', '.join(bare)}",
         "the source has neither China nor any price of it",
     )
+
+
+def _alone(positive: Prices) -> int:
+    families = Counter((name.split(".")[0], region) for name, prices in positive.items() for region in prices)
+    return sum(count == 1 for count in families.values())
 
 
 # ---- Google, Azure, Rackspace
@@ -230,15 +236,21 @@ def gce(compute: Mapping[str, Any], origin: str) -> Built:
 
 
 AZURE_LEFT_OUT = re.compile(r"lowpriority|.*promo$")
+AZURE_CLOSED = ("germanycentral", "germanynortheast")  # the separate German cloud, until October 2021
 
 
 def azure(compute: Mapping[str, Any], origin: str) -> Built:
     """USD an hour, Linux, pay as you go. Ids are Azure's, in lower case and without underscores."""
     table: Prices = compute["azure_linux"]
-    prices = {size: cells for size, cells in table.items() if not AZURE_LEFT_OUT.match(size)}
+    prices = {
+        size: {region: price for region, price in cells.items() if region not in AZURE_CLOSED}
+        for size, cells in table.items()
+        if not AZURE_LEFT_OUT.match(size)
+    }
     notes = (
         f"{len(prices)} of {len(table)} sizes, {_cells(prices)} prices",
         f"left out: {len(table) - len(prices)} low-priority and promotional sizes",
+        f"left out, closed in 2021: {', '.join(AZURE_CLOSED)}",
         f"dated {ABOUT_2020}: no size of it is younger than 2020; facts are unknown",
     )
     source = f"{origin}, azure_linux; about 2020, though the file is stamped later"

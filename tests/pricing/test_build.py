@@ -35,6 +35,8 @@ TYPES = {
     "t4g.small": a_type(2, 2, "1", cpu=ARM),
     "t4g.medium": a_type(4, 2, "2", cpu=ARM),
     "inf1.xlarge": a_type(8, 4, "NA"),
+    "c9.large": a_type(4, 2, "4"),
+    "c9.xlarge": a_type(8, 4, "8"),
 }
 LINUX = {
     "m5.large": {"eu-west-1": 0.107, "us-east-1": 0.0, "us-west-2-lax-1": 0.115},
@@ -47,13 +49,16 @@ LINUX = {
     "t4g.medium": {"eu-west-1": 0.0368, "sa-east-1": 0.0536},
     "t4g.metal": {"eu-west-1": 0.0},
     "inf1.xlarge": {"us-east-1": 0.228},
+    "c9.large": {"us-east-1": 0.1},
+    "c9.xlarge": {"us-east-1": 0.2},
+    "c9.metal": {"us-east-1": 0.18},  # a smaller machine than its name lets suppose
     "new9.large": {"us-east-1": 0.01},
 }
 US = {"2": 0.022, "performance1-1": 0.04}
 COMPUTE = {
     "ec2_linux": LINUX,
     "azure_linux": {
-        "standardb1s": {"westeurope": 0.012, "eastus": 0.0104},
+        "standardb1s": {"westeurope": 0.012, "eastus": 0.0104, "germanycentral": 0.011},
         "lowprioritya1": {"eastus": 0.001},
         "standardnv12promo": {"eastus": 0.5},
     },
@@ -119,6 +124,9 @@ def cells(out: Path, provider: str = "ec2") -> dict[str, dict[str, str | bool | 
 
 def test_only_plain_prices_of_regions_are_taken(out: Path) -> None:
     assert cells(out) == {
+        "c9.large": {"us-east-1": "0.1"},
+        "c9.xlarge": {"us-east-1": "0.2"},
+        "c9.metal": {"us-east-1": "0.18"},
         "inf1.xlarge": {"us-east-1": "0.228"},
         "m5.large": {"eu-west-1": "0.107", "us-east-1": None},
         "m5.xlarge": {"eu-west-1": None, "us-east-1": "0.192"},
@@ -182,6 +190,8 @@ def test_it_tells_what_it_left_out_and_why(tmp_path: Path, capsys: pytest.Captur
     assert "3 prices are 0: unknown" in report
     assert "2 prices carry the premium of a dedicated instance: unknown" in report
     assert "1 prices are out of proportion by more than 5 times: unknown [('t4g.small', 'sa-east-1')]" in report
+    assert "12 prices known, 2 of which are their family's only one in the region" in report
+    assert "left out, closed in 2021: germanycentral, germanynortheast\n" in report
     assert "left out: 2 low-priority and promotional sizes" in report
     assert "left out, priced by core and GiB and not by size: n1\n" in report
 
