@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 from aiocloud.simulators.linode.instances import SSH_KEY
-from aiocloud.simulators.linode.wire import Call, Json, Problem, RejectedError, listing, not_found, stamp
-from aiocloud.simulators.linode.world import World
+from aiocloud.simulators.linode.wire import (
+    Call,
+    Json,
+    Problem,
+    RejectedError,
+    check_shape,
+    listing,
+    not_found,
+    stamp,
+)
+from aiocloud.simulators.linode.world import Event, Firewall, Instance, World
+
+T = TypeVar("T")
 
 KEY_FILTERS = frozenset({"label"})
 EVENT_FILTERS = frozenset({"action", "created", "entity.id", "entity.type", "id"})
@@ -50,17 +64,18 @@ def ssh_key(world: World, call: Call) -> Json:
 
 def create_ssh_key(world: World, call: Call) -> Json:
     """Store a public key under a label. Several may have the same one."""
-    label, key = call.body.get("label"), call.body.get("ssh_key")
+    check_shape(call.body, {"label": str, "ssh_key": str})
+    label, key = call.body.get("label") or "", call.body.get("ssh_key") or ""
     problems = []
-    if not isinstance(label, str) or not 0 < len(label) <= 64:
+    if not 0 < len(label) <= 64:
         problems.append(Problem("Length must be 1-64 characters", "label"))
-    if not isinstance(key, str) or not SSH_KEY.fullmatch(key.strip()):
+    if not SSH_KEY.fullmatch(key.strip()):
         problems.append(Problem("SSH key is not valid", "ssh_key"))
     if problems:
         raise RejectedError(400, *problems)
-    new: Json = {"id": world.new_id(), "label": label, "ssh_key": key, "created": stamp(world.now())}
-    world.ssh_keys[new["id"]] = new
-    return new
+    new = world.new_id()
+    world.ssh_keys[new] = {"id": new, "label": label, "ssh_key": key, "created": stamp(world.now())}
+    return world.ssh_keys[new]
 
 
 def update_ssh_key(world: World, call: Call) -> Json:
@@ -78,12 +93,13 @@ def delete_ssh_key(world: World, call: Call) -> Json:
 
 def events(world: World, call: Call) -> Json:
     """What was done, the latest first."""
-    return listing(call, world.events[::-1], lambda event: _event(world, event), EVENT_FILTERS)
+    latest_first = list(reversed(world.events.values()))
+    return listing(call, latest_first, lambda it: _event(world, it), EVENT_FILTERS)
 
 
 def event(world: World, call: Call) -> Json:
     """One event."""
-    return _event(world, _one({event["id"]: event for event in world.events}, call))
+    return _event(world, _one(world.events, call))
 
 
 def firewalls(world: World, call: Call) -> Json:
@@ -97,34 +113,35 @@ def firewall(world: World, call: Call) -> Json:
 
 
 def create_firewall(world: World, call: Call) -> Json:
-    """A new firewall; its rules are kept and not enforced."""
-    label, rules, at = call.body.get("label"), call.body.get("rules") or {}, stamp(world.now())
+    """A new firewall, with the instances that it protects."""
+    body = call.body
+    check_shape(body, {"label": str, "rules": dict, "devices": dict, "tags": list})
+    rules, label = body.get("rules") or {}, body.get("label") or ""
+    linodes = (body.get("devices") or {}).get("linodes") or []
     problems = [
         Problem(f"Must be one of {', '.join(POLICIES)}", f"rules.{policy}")
         for policy in ("inbound_policy", "outbound_policy")
         if rules.get(policy) not in POLICIES
     ]
-    if not isinstance(label, str) or not 3 <= len(label) <= 32:
+    if not 3 <= len(label) <= 32:
         problems.append(Problem("Length must be 3-32 characters", "label"))
-    linodes = (call.body.get("devices") or {}).get("linodes") or []
     if not all(id_ in world.instances for id_ in linodes):
         problems.append(Problem("There is no such Linode", "devices.linodes"))
     if problems:
         raise RejectedError(400, *problems)
-    new: Json = {"id": world.new_id(), "label": label, "status": "enabled", "tags": call.body.get("tags") or []}
-    new |= {"rules": {"inbound": [], "outbound": []} | rules, "created": at, "updated": at}
-    new["linodes"] = list(linodes)
-    world.firewalls[new["id"]] = new
+    rules = {"inbound": [], "outbound": []} | rules
+    new = Firewall(world.new_id(), label, rules, body.get("tags") or [], world.now(), list(linodes))
+    world.firewalls[new.id] = new
     return _firewall(world, new)
 
 
 def delete_firewall(world: World, call: Call) -> Json:
     """Remove a firewall from all that it protects."""
-    del world.firewalls[_one(world.firewalls, call)["id"]]
+    del world.firewalls[_one(world.firewalls, call).id]
     return {}
 
 
-def _one(things: dict[int, Json], call: Call) -> Json:
+def _one(things: Mapping[int, T], call: Call) -> T:
     id_ = call.ids[0]
     thing = things.get(int(id_)) if id_.isdecimal() else None
     if thing is None:
@@ -132,27 +149,43 @@ def _one(things: dict[int, Json], call: Call) -> Json:
     return thing
 
 
-def _event(world: World, event: Json) -> Json:
-    done = world.now() >= event["due"]
-    return {key: value for key, value in event.items() if key != "due"} | {
+def _entity(instance: Instance) -> Json:
+    url = f"/v4/linode/instances/{instance.id}"
+    return {"id": instance.id, "type": "linode", "label": instance.label, "url": url}
+
+
+def _event(world: World, event: Event) -> Json:
+    done = world.now() >= event.due
+    return {
+        "id": event.id,
+        "action": event.action,
+        "created": stamp(event.created),
+        "username": world.username,
+        "entity": _entity(event.instance),
+        "secondary_entity": None,
         "status": "finished" if done else "started",
         "percent_complete": 100 if done else 0,
-        "seen": False,
-        "read": False,
-        "rate": None,
         "time_remaining": None,
         "duration": None,
+        "rate": None,
         "message": "",
-        "secondary_entity": None,
+        "seen": False,
+        "read": False,
     }
 
 
-def _firewall(world: World, firewall: Json) -> Json:
-    entities = [
-        {"id": id_, "type": "linode", "label": world.instances[id_].label, "url": f"/v4/linode/instances/{id_}"}
-        for id_ in firewall["linodes"]
-    ]
-    return {key: value for key, value in firewall.items() if key != "linodes"} | {"entities": entities}
+def _firewall(world: World, firewall: Firewall) -> Json:
+    at = stamp(firewall.created)
+    return {
+        "id": firewall.id,
+        "label": firewall.label,
+        "status": "enabled",
+        "rules": firewall.rules,
+        "tags": firewall.tags,
+        "created": at,
+        "updated": at,
+        "entities": [_entity(world.instances[id_]) for id_ in firewall.linodes],
+    }
 
 
 def _as_is(thing: Json) -> Json:

@@ -51,13 +51,17 @@ def _parsed(text: str) -> Json:
     return condition
 
 
-def _test(condition: Json, filterable: frozenset[str]) -> Test:
+def _test(condition: Any, filterable: frozenset[str]) -> Test:
+    if not isinstance(condition, dict):
+        raise BadFilterError("A condition must be an object")
     clauses = [_clause(key, wanted, filterable) for key, wanted in condition.items()]
     return lambda item: all(clause(item) for clause in clauses)
 
 
 def _clause(key: str, wanted: Any, filterable: frozenset[str]) -> Test:
     if key in COMBINATIONS:
+        if not isinstance(wanted, list):
+            raise BadFilterError(f"{key} must be a list")
         combine, parts = COMBINATIONS[key], [_test(part, filterable) for part in wanted]
         return lambda item: combine(part(item) for part in parts)
     _must_be_filterable(key, filterable)
@@ -68,8 +72,8 @@ def _clause(key: str, wanted: Any, filterable: frozenset[str]) -> Test:
     return lambda item: all(_compare(name, _value(item, key), to) for name, to in comparisons.items())
 
 
-def _must_be_filterable(key: str, filterable: frozenset[str]) -> None:
-    if key not in filterable:
+def _must_be_filterable(key: Any, filterable: frozenset[str]) -> None:
+    if not isinstance(key, str) or key not in filterable:
         raise BadFilterError(f"Cannot filter on {key}")
 
 
@@ -94,4 +98,4 @@ def _compare(name: str, value: Any, wanted: Any) -> bool:
 
 
 def _rank(value: Any) -> tuple[bool, Any]:
-    return value is None, value
+    return (True, 0) if value is None else (False, value)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from aiocloud.simulators.linode.catalogue import IMAGES, REGIONS, TYPES, offered
-from aiocloud.simulators.linode.wire import Call, Json, Problem, RejectedError, listing, not_found, stamp
+from aiocloud.simulators.linode.wire import Call, Json, Problem, RejectedError, check_shape, listing, not_found, stamp
 from aiocloud.simulators.linode.world import BUSY, Instance, World
 from aiocloud.values import Secret
 
@@ -18,6 +18,28 @@ FILTERS = frozenset({"group", "id", "image", "interface_generation", "ipv4", "la
 LABEL = re.compile(r"[A-Za-z0-9](?:(?!--|__|\.\.)[A-Za-z0-9_.-])*(?<![_.-])")
 SSH_KEY = re.compile(r"(ssh|ecdsa|sk)-\S+ [A-Za-z0-9+/]+=*( .*)?")
 USER_DATA_LIMIT = 65535
+
+SHAPE: Mapping[str, type] = {
+    "label": str,
+    "group": str,
+    "tags": list,
+    "alerts": dict,
+    "watchdog_enabled": bool,
+    "region": str,
+    "type": str,
+    "image": str,
+    "kernel": str,
+    "root_pass": str,
+    "authorized_keys": list,
+    "authorized_users": list,
+    "metadata": dict,
+    "booted": bool,
+    "private_ip": bool,
+    "backups_enabled": bool,
+    "disk_encryption": str,
+    "swap_size": int,
+    "firewall_id": int,
+}
 
 # A request that needs one of these is refused, so that nobody takes its silence for success.
 NOT_SIMULATED = (
@@ -41,6 +63,7 @@ def show(world: World, call: Call) -> Json:
 def create(world: World, call: Call) -> Json:
     """A new instance: from an image, or empty and switched off."""
     body = call.body
+    check_shape(body, SHAPE)
     _refuse(_problems_of_new(world, body))
     if not offered(world, body["region"], body["type"]):
         raise RejectedError(400, NO_CAPACITY)
@@ -58,7 +81,7 @@ def create(world: World, call: Call) -> Json:
     if body.get("private_ip"):
         instance.private_ipv4 = [world.private_ipv4()]
     if body.get("firewall_id"):
-        world.firewalls[body["firewall_id"]]["linodes"].append(instance.id)
+        world.firewalls[body["firewall_id"]].linodes.append(instance.id)
     _install(world, instance, body)
     _provision(world, instance, booted=bool(instance.image) and body.get("booted") is not False)
     world.record("linode_create", instance)
@@ -68,6 +91,7 @@ def create(world: World, call: Call) -> Json:
 def update(world: World, call: Call) -> Json:
     """Change what can be changed while it runs: label, tags, group, alerts, the watchdog."""
     instance, body = find(world, call), call.body
+    check_shape(body, SHAPE)
     _refuse([*_label_problems(world, body, but=instance), *_tag_problems(body)])
     for name in ("label", "group", "watchdog_enabled", "tags"):
         if body.get(name) is not None:
@@ -82,7 +106,7 @@ def delete(world: World, call: Call) -> Json:
     instance = find(world, call)
     del world.instances[instance.id]
     for firewall in world.firewalls.values():
-        firewall["linodes"] = [id_ for id_ in firewall["linodes"] if id_ != instance.id]
+        firewall.linodes = [id_ for id_ in firewall.linodes if id_ != instance.id]
     world.record("linode_delete", instance)
     return {}
 
@@ -113,9 +137,10 @@ def shutdown(world: World, call: Call) -> Json:
 
 def resize(world: World, call: Call) -> Json:
     """Make another type of it; it ends in the state in which it began."""
-    instance, wanted = _idle(world, call), call.body.get("type")
+    instance = _idle(world, call)
+    check_shape(call.body, SHAPE)
     _refuse(_choice_problems(call.body, "type", TYPES))
-    assert isinstance(wanted, str)  # noqa: S101 - it is one of TYPES
+    wanted = call.body["type"]
     if sum(disk.size for disk in instance.disks) > TYPES[wanted]["disk"]:
         raise RejectedError(400, Problem("The disks do not fit into the selected plan.", "type"))
     before = instance.status(world.now())
@@ -126,6 +151,7 @@ def resize(world: World, call: Call) -> Json:
 def rebuild(world: World, call: Call) -> Json:
     """Install an image afresh. All disks and their data are lost."""
     instance, body = _idle(world, call), call.body
+    check_shape(body, SHAPE)
     _refuse([*_choice_problems(body, "image", IMAGES), *_access_problems(world, body)])
     instance.image, instance.updated = body["image"], world.now()
     _install(world, instance, body)
@@ -248,7 +274,7 @@ def _choice_problems(body: Json, name: str, choices: Collection[str]) -> Iterato
     wanted = body.get(name)
     if wanted is None:
         yield Problem(f"{name} is required", name)
-    elif not isinstance(wanted, str) or wanted not in choices:
+    elif wanted not in choices:
         yield Problem(f"{name} is not valid", name)
 
 
@@ -256,7 +282,7 @@ def _label_problems(world: World, body: Json, but: Instance | None = None) -> It
     label = body.get("label")
     if label is None:
         return
-    if not isinstance(label, str) or not 3 <= len(label) <= 64:
+    if not 3 <= len(label) <= 64:
         yield Problem("Length must be 3-64 characters", "label")
     elif not LABEL.fullmatch(label):
         # Linode refuses the same labels; the words are ours.
@@ -266,12 +292,8 @@ def _label_problems(world: World, body: Json, but: Instance | None = None) -> It
 
 
 def _tag_problems(body: Json) -> Iterator[Problem]:
-    tags = body.get("tags")
-    if tags is None:
-        return
-    if not isinstance(tags, list):
-        yield Problem("Must be a list", "tags")
-    elif not all(isinstance(tag, str) and 3 <= len(tag) <= 50 for tag in tags):
+    tags = body.get("tags") or []
+    if not all(isinstance(tag, str) and 3 <= len(tag) <= 50 for tag in tags):
         yield Problem("Length must be 3-50 characters", "tags")
 
 
@@ -288,12 +310,10 @@ def _access_problems(world: World, body: Json) -> Iterator[Problem]:
         yield Problem("There is no such user", "authorized_users")
 
 
-def _is_strong(password: Any) -> bool:
+def _is_strong(password: str) -> bool:
     """7 to 128 characters of three kinds: our reading of a rule that Linode does not spell out."""
     kinds: tuple[Callable[[str], bool], ...] = (str.islower, str.isupper, str.isdigit, _is_punctuation)
-    return (
-        isinstance(password, str) and 7 <= len(password) <= 128 and sum(any(map(kind, password)) for kind in kinds) >= 3
-    )
+    return 7 <= len(password) <= 128 and sum(any(map(kind, password)) for kind in kinds) >= 3
 
 
 def _is_punctuation(character: str) -> bool:

@@ -14,7 +14,7 @@ from aiocloud.http.message import Request, Response, headers_of
 from aiocloud.simulators.base import Simulator
 from aiocloud.simulators.linode import account, catalogue, instances, parts
 from aiocloud.simulators.linode.wire import Call, Json, Problem, RejectedError, body_of, not_found
-from aiocloud.simulators.linode.world import BEFORE, Instance, World
+from aiocloud.simulators.linode.world import BEFORE, World
 
 Answer: TypeAlias = Callable[[World, Call], Json | list[Json]]
 
@@ -94,13 +94,13 @@ class LinodeSimulator(Simulator):
         """The token."""
         return {"token": self._token}
 
-    def populate(self, count: int) -> list[int]:
-        """Add so many running nodes, spread over types and regions, and return their ids.
-
-        Needs no event loop, unlike all that asks for the time.
-        """
+    def populate(self, count: int) -> None:
+        """Add so many running instances, spread over regions and types. Needs no event loop."""
         places = zip(cycle(catalogue.REGIONS), cycle(catalogue.TYPES), strict=False)
-        return [self._settled(region, type_).id for region, type_ in islice(places, count)]
+        for region, type_ in islice(places, count):
+            self.world.furnish(
+                self.world.place(label=None, region=region, type_=type_, image="linode/debian12", at=BEFORE)
+            )
 
     def operation(self, request: Request) -> str:
         """The method, and the path with its ids left open: "GET /linode/instances/{id}"."""
@@ -122,11 +122,6 @@ class LinodeSimulator(Simulator):
     def no_capacity(self, request: Request) -> Response:
         """400, which Linode uses for all that it cannot do."""
         return self._response(400, RejectedError(400, instances.NO_CAPACITY).payload())
-
-    def _settled(self, region: str, type_: str) -> Instance:
-        instance = self.world.place(label=None, region=region, type_=type_, image="linode/debian12", at=BEFORE)
-        self.world.furnish(instance)
-        return instance
 
     def _call(self, request: Request) -> Json | list[Json]:
         path = _path(request)

@@ -71,6 +71,20 @@ def body_of(text: bytes) -> Json:
     return body
 
 
+KINDS: Mapping[type, str] = {bool: "a boolean", int: "an integer", str: "a string", list: "a list", dict: "an object"}
+
+
+def check_shape(body: Json, shape: Mapping[str, type]) -> None:
+    """Refuse a body in which a field that is there, and not null, is of another kind."""
+    problems = [
+        Problem(f"Must be {KINDS[kind]}", name)
+        for name, kind in shape.items()
+        if body.get(name) is not None and not isinstance(body[name], kind)
+    ]
+    if problems:
+        raise RejectedError(400, *problems)
+
+
 def listing(
     call: Call, items: Sequence[T], render: Callable[[T], Json], filterable: frozenset[str] = frozenset()
 ) -> Json:

@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, IPv6Address
 from itertools import count
 
 from aiocloud.simulators.linode.catalogue import TYPES
-from aiocloud.simulators.linode.wire import Json, stamp
+from aiocloud.simulators.linode.wire import Json
 from aiocloud.values import Secret
 
 BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -92,6 +92,29 @@ class Instance:
         return self._ahead[-1][0] if self._ahead else now
 
 
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What was begun, on which instance, and when it is done."""
+
+    id: int
+    action: str
+    instance: Instance
+    created: datetime
+    due: datetime
+
+
+@dataclass(slots=True)
+class Firewall:
+    """Rules, kept and not enforced, and the ids of the instances that they protect."""
+
+    id: int
+    label: str
+    rules: Json
+    tags: list[str]
+    created: datetime
+    linodes: list[int]
+
+
 @dataclass(slots=True)
 class World:
     """One account with all that is in it. `boot` tells the seconds from creation to running.
@@ -104,8 +127,8 @@ class World:
     username: str = "harbour"
     instances: dict[int, Instance] = field(default_factory=dict)
     ssh_keys: dict[int, Json] = field(default_factory=dict)
-    firewalls: dict[int, Json] = field(default_factory=dict)
-    events: list[Json] = field(default_factory=list)
+    firewalls: dict[int, Firewall] = field(default_factory=dict)
+    events: dict[int, Event] = field(default_factory=dict)
     sold_out: set[tuple[str, str]] = field(default_factory=set)
     ids: count[int] = field(default_factory=lambda: count(1001))
     _public: count[int] = field(default_factory=lambda: count(1))
@@ -155,10 +178,6 @@ class World:
         instance.configs = [Config(self.new_id(), f"My {name} profile", kernel, devices)]
 
     def record(self, action: str, instance: Instance) -> None:
-        """Note in the account's events what was begun, and when it will be done."""
-        entity = {"id": instance.id, "type": "linode", "label": instance.label}
-        now = self.now()
-        self.events.append(
-            {"id": self.new_id(), "action": action, "created": stamp(now), "username": self.username}
-            | {"entity": entity | {"url": f"/v4/linode/instances/{instance.id}"}, "due": instance.settles(now)}
-        )
+        """Note in the account's events what was begun."""
+        now, new = self.now(), self.new_id()
+        self.events[new] = Event(new, action, instance, now, instance.settles(now))
