@@ -109,6 +109,7 @@ def test_an_instance_takes_no_order_while_another_is_carried_out(order: str, dur
         ({"image": "linode/arch", "metadata": {"user_data": "aGk="}}, "metadata.user_data", "cloud-init"),
         ({"tags": "web"}, "tags", "Must be a list"),
         ({"swap_size": "512"}, "swap_size", "Must be an integer"),
+        ({"swap_size": 25600}, "swap_size", "less than the storage"),
         ({"firewall_id": 7}, "firewall_id", "not valid"),
         ({"backup_id": 7}, "backup_id", "not simulated"),
     ],
@@ -123,6 +124,20 @@ async def test_a_create_that_makes_no_sense_is_refused_by_field(
     assert (answer.status, error["field"]) == (400, field)
     assert reason in error["reason"]
     assert len(linode.world.instances) == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "automatic", "status", "size"),
+    [("g6-standard-2", True, 200, 81920), ("g6-nanode-1", True, 200, 25600), ("g6-nanode-1", False, 400, 51200)],
+)
+async def test_a_resize_needs_room_for_the_disks_or_leave_to_fit_them(
+    wanted: str, automatic: bool, status: int, size: int
+) -> None:
+    linode = LinodeSimulator(boot=0)
+    new = await post(linode, "/linode/instances", NEW | {"type": "g6-standard-1"})
+    path, body = f"/linode/instances/{new['id']}", {"type": wanted, "allow_auto_disk_resize": automatic}
+    assert (await ask(linode, "POST", f"{path}/resize", body)).status == status
+    assert sum(disk["size"] for disk in (await get(linode, f"{path}/disks"))["data"]) == size
 
 
 async def test_what_is_sold_out_is_said_beforehand_and_on_create() -> None:

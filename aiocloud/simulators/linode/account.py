@@ -117,7 +117,9 @@ def create_firewall(world: World, call: Call) -> Json:
     body = call.body
     check_shape(body, {"label": str, "rules": dict, "devices": dict, "tags": list})
     rules, label = body.get("rules") or {}, body.get("label") or ""
-    linodes = (body.get("devices") or {}).get("linodes") or []
+    devices = body.get("devices") or {}
+    check_shape(devices, {"linodes": list})
+    linodes = devices.get("linodes") or []
     problems = [
         Problem(f"Must be one of {', '.join(POLICIES)}", f"rules.{policy}")
         for policy in ("inbound_policy", "outbound_policy")
@@ -125,7 +127,7 @@ def create_firewall(world: World, call: Call) -> Json:
     ]
     if not 3 <= len(label) <= 32:
         problems.append(Problem("Length must be 3-32 characters", "label"))
-    if not all(id_ in world.instances for id_ in linodes):
+    if not all(isinstance(id_, int) and id_ in world.instances for id_ in linodes):
         problems.append(Problem("There is no such Linode", "devices.linodes"))
     if problems:
         raise RejectedError(400, *problems)

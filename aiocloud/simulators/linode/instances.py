@@ -38,6 +38,7 @@ SHAPE: Mapping[str, type] = {
     "backups_enabled": bool,
     "disk_encryption": str,
     "swap_size": int,
+    "allow_auto_disk_resize": bool,
     "firewall_id": int,
 }
 
@@ -47,6 +48,7 @@ NOT_SIMULATED = (
     *("network_helper", "placement_group", "stackscript_id", "stackscript_data"),
 )
 
+# A guess at the words: no record was found of what Linode says when a region is full.
 NO_CAPACITY = Problem("This plan is not available in the selected region.", "type")
 
 
@@ -141,6 +143,8 @@ def resize(world: World, call: Call) -> Json:
     check_shape(call.body, SHAPE)
     _refuse(_choice_problems(call.body, "type", TYPES))
     wanted = call.body["type"]
+    if call.body.get("allow_auto_disk_resize") is not False:
+        _fit_disks(instance, TYPES[wanted]["disk"])
     if sum(disk.size for disk in instance.disks) > TYPES[wanted]["disk"]:
         raise RejectedError(400, Problem("The disks do not fit into the selected plan.", "type"))
     before = instance.status(world.now())
@@ -152,7 +156,8 @@ def rebuild(world: World, call: Call) -> Json:
     """Install an image afresh. All disks and their data are lost."""
     instance, body = _idle(world, call), call.body
     check_shape(body, SHAPE)
-    _refuse([*_choice_problems(body, "image", IMAGES), *_access_problems(world, body)])
+    image, swap = _choice_problems(body, "image", IMAGES), _swap_problems(body, instance.type)
+    _refuse([*image, *swap, *_access_problems(world, body)])
     instance.image, instance.updated = body["image"], world.now()
     _install(world, instance, body)
     end = "offline" if body.get("booted") is False else "running"
@@ -234,6 +239,13 @@ def _provision(world: World, instance: Instance, *, booted: bool) -> None:
         instance.go(begin, (installed, "offline"))
 
 
+def _fit_disks(instance: Instance, room: int) -> None:
+    """The first disk takes what the others leave, as long as they leave anything."""
+    left = room - sum(disk.size for disk in instance.disks[1:])
+    if instance.disks and left > 0:
+        instance.disks[0].size = left
+
+
 def _install(world: World, instance: Instance, body: Json) -> None:
     """What an image brings, and those who may log in to it."""
     if instance.image is None:
@@ -260,6 +272,7 @@ def _problems_of_new(world: World, body: Json) -> Iterator[Problem]:
     yield from _label_problems(world, body)
     yield from _tag_problems(body)
     if body.get("image") is not None:
+        yield from _swap_problems(body, body.get("type"))
         yield from _choice_problems(body, "image", IMAGES)
         yield from _access_problems(world, body)
         yield from _user_data_problems(body)
@@ -295,6 +308,11 @@ def _tag_problems(body: Json) -> Iterator[Problem]:
     tags = body.get("tags") or []
     if not all(isinstance(tag, str) and 3 <= len(tag) <= 50 for tag in tags):
         yield Problem("Length must be 3-50 characters", "tags")
+
+
+def _swap_problems(body: Json, type_: str | None) -> Iterator[Problem]:
+    if type_ in TYPES and (body.get("swap_size") or 0) not in range(TYPES[type_]["disk"]):
+        yield Problem("Must be less than the storage of the plan", "swap_size")
 
 
 def _access_problems(world: World, body: Json) -> Iterator[Problem]:
