@@ -16,73 +16,33 @@ IDS = Ids("ami-", "InvalidAMIID", "The image id")
 
 AMAZON, WINDOWS, DEBIAN, UBUNTU = "137112412989", "801119661308", "136693071363", "099720109477"
 
+AS_IS = {"x86_64": "x86_64", "arm64": "arm64"}
+AS_DEBIAN = {"x86_64": "amd64", "arm64": "arm64"}
+INTEL = {"x86_64": ""}
+
 PUBLISHED = (
-    # owner, architecture, name, description, root device, GiB, day of creation
-    (
-        AMAZON,
-        "x86_64",
-        "al2023-ami-2023.6.20250218.2-kernel-6.1-x86_64",
-        "Amazon Linux 2023 AMI 2023.6.20250218.2 x86_64 HVM kernel-6.1",
-        "/dev/xvda",
-        8,
-        "2025-02-18",
-    ),
-    (
-        AMAZON,
-        "arm64",
-        "al2023-ami-2023.6.20250218.2-kernel-6.1-arm64",
-        "Amazon Linux 2023 AMI 2023.6.20250218.2 arm64 HVM kernel-6.1",
-        "/dev/xvda",
-        8,
-        "2025-02-18",
-    ),
-    (
-        DEBIAN,
-        "x86_64",
-        "debian-12-amd64-20250210-2019",
-        "Debian 12 (20250210-2019)",
-        "/dev/xvda",
-        8,
-        "2025-02-10",
-    ),
-    (
-        DEBIAN,
-        "arm64",
-        "debian-12-arm64-20250210-2019",
-        "Debian 12 (20250210-2019)",
-        "/dev/xvda",
-        8,
-        "2025-02-10",
-    ),
+    # owner, name, description, root device, GiB, day, and how the name spells each architecture
+    (AMAZON, "al2023-ami-2023.6.20250218.2-kernel-6.1-{}", "Amazon Linux 2023", "/dev/xvda", 8, "2025-02-18", AS_IS),
+    (DEBIAN, "debian-12-{}-20250210-2019", "Debian 12 (20250210-2019)", "/dev/xvda", 8, "2025-02-10", AS_DEBIAN),
     (
         UBUNTU,
-        "x86_64",
-        "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-server-20250225",
-        "Canonical, Ubuntu, 24.04, amd64 noble image",
+        "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-{}-server-20250225",
+        "Canonical, Ubuntu, 24.04, noble image",
         "/dev/sda1",
         8,
         "2025-02-25",
-    ),
-    (
-        UBUNTU,
-        "arm64",
-        "ubuntu/images/hvm-ssd-gp3/ubuntu-noble-24.04-arm64-server-20250225",
-        "Canonical, Ubuntu, 24.04, arm64 noble image",
-        "/dev/sda1",
-        8,
-        "2025-02-25",
+        AS_DEBIAN,
     ),
     (
         WINDOWS,
-        "x86_64",
         "Windows_Server-2022-English-Full-Base-2025.02.13",
         "Microsoft Windows Server 2022 Full Locale English AMI provided by Amazon",
         "/dev/sda1",
         30,
         "2025-02-13",
+        INTEL,
     ),
-    (OWNER, "x86_64", "golden-base-7-x86_64", "The account's own base image", "/dev/xvda", 8, "2025-02-27"),
-    (OWNER, "arm64", "golden-base-7-arm64", "The account's own base image", "/dev/xvda", 8, "2025-02-27"),
+    (OWNER, "golden-base-7-{}", "The account's own base image", "/dev/xvda", 8, "2025-02-27", AS_IS),
 )
 """The images that every region has at first, under ids of its own."""
 
@@ -91,21 +51,26 @@ ALIASES = {AMAZON: "amazon", WINDOWS: "amazon"}
 
 def seed(region: Region) -> None:
     """Put the first images into a region; their ids are the same in every simulator."""
-    for owner, arch, name, description, device, disk, day in PUBLISHED:
-        digest = hashlib.sha256(f"{region.name}/{name}".encode()).hexdigest()
-        image = Image(
-            id=f"ami-0{digest[:16]}",
-            name=name,
-            owner=owner,
-            arch=arch,
-            created=datetime.fromisoformat(day).replace(hour=7, tzinfo=UTC),
-            description=description,
-            alias=ALIASES.get(owner),
-            platform="windows" if owner == WINDOWS else None,
-            device=device,
-            disk=disk,
-        )
-        region.images[image.id] = image
+    for owner, name, description, device, disk, day, spellings in PUBLISHED:
+        for arch, spelling in spellings.items():
+            image = Image(
+                id=_id(region, name, arch),
+                name=name.format(spelling),
+                owner=owner,
+                arch=arch,
+                created=datetime.fromisoformat(day).replace(hour=7, tzinfo=UTC),
+                description=description,
+                alias=ALIASES.get(owner),
+                platform="windows" if owner == WINDOWS else None,
+                device=device,
+                disk=disk,
+            )
+            region.images[image.id] = image
+
+
+def _id(region: Region, name: str, arch: str) -> str:
+    digest = hashlib.sha256(f"{region.name}/{name}/{arch}".encode()).hexdigest()
+    return f"ami-0{digest[:16]}"
 
 
 READERS: Mapping[str, Any] = {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from aiocloud.simulators import sshkeys
 from aiocloud.simulators.ec2.select import Ids, filters, passing
 from aiocloud.simulators.ec2.tags import specified, tag_set
 from aiocloud.simulators.ec2.wire import Body, Refusal, bad_value, missing
@@ -174,9 +175,8 @@ def _der(tag: int, content: bytes) -> bytes:
     return bytes([tag, 0x80 | len(length)]) + length + content
 
 
-def _colons(digest: Any) -> str:
-    text: str = digest.hexdigest()
-    return ":".join(text[i : i + 2] for i in range(0, len(text), 2))
+def _colons(digest: hashlib._Hash) -> str:
+    return digest.digest().hex(":")
 
 
 def _sha256(blob: bytes) -> str:
@@ -199,37 +199,25 @@ class MadeKey:
 
 
 def make_key(kind: str) -> MadeKey:
-    """A key that signs in where the package `cryptography` is installed, and one that only looks real elsewhere."""
+    """A key that signs in. An RSA one only looks real where the package `cryptography` is not installed."""
+    if kind == "ed25519":
+        private, public = sshkeys.generate()
+        return MadeKey(private, public, _sha256(base64.b64decode(public.split()[1])))
     try:
-        serialization = import_module("cryptography.hazmat.primitives.serialization")
-        asymmetric = import_module(f"cryptography.hazmat.primitives.asymmetric.{kind}")
+        rsa = import_module("cryptography.hazmat.primitives.asymmetric.rsa")
     except ImportError:
         return _lookalike()
-    return _rsa(asymmetric, serialization) if kind == "rsa" else _ed25519(asymmetric, serialization)
+    return _rsa(rsa, import_module("cryptography.hazmat.primitives.serialization"))
 
 
 def _rsa(rsa: Any, serialization: Any) -> MadeKey:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    encoding, form = serialization.Encoding, serialization.PrivateFormat
+    encoding, form, openssh = serialization.Encoding, serialization.PrivateFormat, serialization.PublicFormat.OpenSSH
     plain = serialization.NoEncryption()
     der = key.private_bytes(encoding.DER, form.PKCS8, plain)
     pem = key.private_bytes(encoding.PEM, form.TraditionalOpenSSL, plain).decode()
-    fingerprint = _colons(hashlib.sha1(der, usedforsecurity=False))
-    return MadeKey(pem, _open_ssh(key, serialization), fingerprint)
-
-
-def _ed25519(ed25519: Any, serialization: Any) -> MadeKey:
-    key = ed25519.Ed25519PrivateKey.generate()
-    encoding, form = serialization.Encoding, serialization.PrivateFormat
-    pem = key.private_bytes(encoding.PEM, form.OpenSSH, serialization.NoEncryption()).decode()
-    public = _open_ssh(key, serialization)
-    return MadeKey(pem, public, _sha256(base64.b64decode(public.split()[1])))
-
-
-def _open_ssh(key: Any, serialization: Any) -> str:
-    public = key.public_key()
-    line: bytes = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-    return line.decode()
+    public = key.public_key().public_bytes(encoding.OpenSSH, openssh).decode()
+    return MadeKey(pem, public, _colons(hashlib.sha1(der, usedforsecurity=False)))
 
 
 def _lookalike() -> MadeKey:

@@ -7,7 +7,7 @@ import binascii
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import IPv4Network
 from typing import TypeVar
 
@@ -16,7 +16,7 @@ from aiocloud.simulators.ec2 import groups, images, keys, places, sizes
 from aiocloud.simulators.ec2.instances import reservation
 from aiocloud.simulators.ec2.select import chosen
 from aiocloud.simulators.ec2.tags import specified
-from aiocloud.simulators.ec2.wire import Body, Params, Refusal, bad_value
+from aiocloud.simulators.ec2.wire import Body, Params, Refusal, bad_value, missing
 from aiocloud.simulators.ec2.world import (
     Call,
     Group,
@@ -83,7 +83,7 @@ def run_instances(call: Call) -> Body:
         return _again(call, earlier, parameters)
     order = _order(call)
     call.proceed()
-    made = launch(call.world, call.region, order, call.now, Phases("pending"))
+    made = launch(call.world, call.region, order, call.now)
     for instance in made:
         instance.phases.begin("pending", then="running", at=call.after(call.boot))
     if order.token:
@@ -104,29 +104,27 @@ def _again(call: Call, earlier: Launch, parameters: frozenset[tuple[str, str]]) 
     return reservation(earlier.instances, call)
 
 
-def launch(
-    world: World, region: Region, order: Order, now: datetime, phases: Phases, reserved: str | None = None
-) -> list[Instance]:
-    """Make the instances of an order; `phases` is where each of them begins."""
-    reserved = reserved or new_id("r")
-    made = [_instance(world, order, now, phases, reserved, index) for index in range(order.count)]
+def launch(world: World, region: Region, order: Order, now: datetime) -> list[Instance]:
+    """Make the instances of an order, running from the start."""
+    reservation_id = new_id("r")
+    made = [_instance(world, order, now, reservation_id, index) for index in range(order.count)]
     for instance in made:
         region.add(instance)
     return made
 
 
-def _instance(world: World, order: Order, now: datetime, phases: Phases, reserved: str, index: int) -> Instance:
+def _instance(world: World, order: Order, now: datetime, reservation_id: str, index: int) -> Instance:
     return Instance(
         id=new_id("i"),
         place=0,
-        reservation=reserved,
+        reservation=reservation_id,
         index=index,
         size=order.size,
         image=order.image,
         subnet=order.subnet,
         groups=list(order.groups),
         launched=now,
-        phases=Phases(phases.current),
+        phases=Phases("running"),
         private_ip=order.subnet.take(),
         public_ip=world.take_address() if order.outward else None,
         outward=order.outward,
@@ -173,7 +171,9 @@ def _order(call: Call) -> Order:
 
 
 def _count(params: Params) -> int:
-    least, most = int(params.required("MinCount")), int(params.required("MaxCount"))
+    least, most = params.integer("MinCount"), params.integer("MaxCount")
+    if least is None or most is None:
+        raise missing("MinCount" if least is None else "MaxCount")
     if not 1 <= least <= most:
         raise bad_value("MinCount", str(least), "It must be at least 1 and at most MaxCount.")
     return most
@@ -282,19 +282,20 @@ def _accept_disks(params: Params) -> None:
 # A world to begin with
 
 
-def populate(world: World, region: Region, count: int, size: str, now: datetime) -> list[Instance]:
-    """So many running instances, spread over the zones, each named `node-000001` and so on by its tag."""
+BEFORE = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
+
+
+def populate(world: World, region: Region, count: int, size: str) -> None:
+    """So many instances, launched `BEFORE` and running, spread over the zones and named by their tags."""
     arch = sizes.orderable(world, region.name, size).arch or "x86_64"
     image = next(image for image in region.images.values() if image.arch == arch)
     subnets = _roomy_subnets(region, count)
-    made: list[Instance] = []
     for number, subnet in zip(range(1, count + 1), subnets, strict=False):
         default = region.group_named("default", subnet.vpc)
         assert default is not None  # noqa: S101 - every network has one
         tags = {"Name": f"node-{number:06d}"}
         order = Order(count=1, size=size, image=image, subnet=subnet, groups=[default], tags=tags)
-        made += launch(world, region, order, now, Phases("running"))
-    return made
+        launch(world, region, order, BEFORE)
 
 
 def _roomy_subnets(region: Region, count: int) -> itertools.chain[Subnet]:

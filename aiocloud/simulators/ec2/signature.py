@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 
 from aiocloud.http.message import Request
@@ -59,10 +60,16 @@ def signature_of(request: Request, said: Authorization, stamp: str, secret: str)
     """The signature that the owner of `secret` would have written."""
     digest = hashlib.sha256(canonical(request, said.headers).encode()).hexdigest()
     text = f"{ALGORITHM}\n{stamp}\n{said.scope}\n{digest}"
+    return hmac.digest(_key(secret, said.scope), text.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=64)
+def _key(secret: str, scope: str) -> bytes:
+    """The key for a day, region and service, which every request of that day needs."""
     key = f"AWS4{secret}".encode()
-    for part in said.scope.split("/"):
+    for part in scope.split("/"):
         key = hmac.digest(key, part.encode(), "sha256")
-    return hmac.digest(key, text.encode(), "sha256").hex()
+    return key
 
 
 def canonical(request: Request, names: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 from urllib.parse import parse_qsl, unquote_plus
 from uuid import uuid4
@@ -16,7 +16,7 @@ from aiocloud.simulators.base import Simulator
 from aiocloud.simulators.ec2 import groups, images, instances, keys, launch, places, sizes, tags
 from aiocloud.simulators.ec2.signature import not_valid, verify
 from aiocloud.simulators.ec2.wire import Body, Params, Refusal, failure, missing, success
-from aiocloud.simulators.ec2.world import Call, Instance, Region, World
+from aiocloud.simulators.ec2.world import Call, Region, World
 
 ACTIONS: Mapping[str, Callable[[Call], Body]] = {
     "DescribeRegions": places.describe_regions,
@@ -44,6 +44,7 @@ ACTIONS: Mapping[str, Callable[[Call], Body]] = {
     "RevokeSecurityGroupEgress": groups.revoke_egress,
 }
 
+CATALOGUE = load("ec2")
 ACTION = re.compile(r"(?:^|&)Action=([^&]*)")
 OLDEST, NEWEST = "2009-04-04", "2016-11-15"
 ACCESS_KEY_ID = "AKIAAIOCLOUDSIMULATE"
@@ -61,6 +62,11 @@ class EC2Simulator(Simulator):
 
     provider: ClassVar[str] = "ec2"
     endpoint: ClassVar[str] = "https://ec2.us-east-1.amazonaws.com/"
+    as_of: ClassVar[date | None] = CATALOGUE.as_of
+    facts: ClassVar[str] = (
+        f"Instance types, and the regions that offer them, as of {CATALOGUE.as_of}: {CATALOGUE.source}."
+        " Zones and images are after Amazon's manner."
+    )
 
     def __init__(
         self,
@@ -73,7 +79,7 @@ class EC2Simulator(Simulator):
         opted_in: Iterable[str] | None = None,
     ) -> None:
         super().__init__(now=now, latency=latency, boot=boot, rate=rate)
-        self.world = World(load("ec2"), self.now, opted_in)
+        self.world = World(CATALOGUE, self.now, opted_in)
         self._session_token = session_token
         self._regions: dict[str, Region] = {}
 
@@ -91,9 +97,12 @@ class EC2Simulator(Simulator):
             self._regions[name] = region
         return self._regions[name]
 
-    def populate(self, region: str, count: int, *, size: str = "t3.micro") -> list[Instance]:
-        """Put so many running instances into a region at once."""
-        return launch.populate(self.world, self.region(region), count, size, self.now())
+    def populate(self, count: int, *, region: str = "us-east-1", size: str = "t3.micro") -> None:
+        """Put so many running instances, tagged `node-000001` and so on, into the zones of one region.
+
+        Needs no event loop, unlike all that asks for the time.
+        """
+        launch.populate(self.world, self.region(region), count, size)
 
     def operation(self, request: Request) -> str:
         """The action that the request names."""

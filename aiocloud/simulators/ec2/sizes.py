@@ -11,8 +11,14 @@ from aiocloud.simulators.ec2.select import Window, chosen, filters, passing
 from aiocloud.simulators.ec2.wire import Body, Refusal, bad_value
 from aiocloud.simulators.ec2.world import Call, World
 
-PREVIOUS = frozenset(["t1", "m1", "m2", "m3", "c1", "c3", "cc1", "cc2", "cg1", "cr1", "g2", "hi1", "hs1", "i2", "r3"])
-XEN = PREVIOUS | frozenset(["t2", "m4", "c4", "r4", "x1", "x1e", "i3", "d2", "h1", "g3", "g3s", "p2", "p3", "f1"])
+PREVIOUS = frozenset(
+    ["a1", "c1", "c3", "cc2", "cr1", "d2", "g2", "hs1", "i2", "m1", "m2", "m3", "r3", "t1"],
+)
+"""The families that AWS's price list does not call current."""
+
+XEN = PREVIOUS - {"a1"} | frozenset(["c4", "f1", "g3", "g3s", "h1", "i3", "m4", "p2", "p3", "r4", "t2", "x1", "x1e"])
+"""The families that run on the older hypervisor."""
+
 FREE = frozenset({"t2.micro", "t3.micro"})
 
 

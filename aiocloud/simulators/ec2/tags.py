@@ -122,7 +122,7 @@ def _checked(tags: dict[str, str]) -> dict[str, str]:
     for key, value in tags.items():
         if key.startswith("aws:"):
             raise Refusal("InvalidParameterValue", "Tag keys starting with 'aws:' are reserved for internal use")
-        if len(key) > 127 or len(value) > 255:
+        if len(key) > 128 or len(value) > 256:
             raise Refusal("InvalidParameterValue", f"Tag {key!r} exceeds the maximum length")
     if len(tags) > MOST:
         raise Refusal("TagLimitExceeded", f"The maximum number of Tags for a resource is {MOST}")

@@ -241,10 +241,12 @@ class Region:
         """Forget those whose hour has come."""
         due = set()
         while self._graves and self._graves[0][0] <= now:
-            due.add(id(self._graves.popleft()[1]))
+            due.add(self._graves.popleft()[1])
         if due:
-            self._order = [instance for instance in self._order if id(instance) not in due]
+            self._order = [instance for instance in self._order if instance not in due]
             self.instances = {instance.id: instance for instance in self._order}
+            for token in {instance.token for instance in due if instance.token}:
+                self.launches.pop(token, None)
 
     def everything(self) -> Iterator[Tagged]:
         """All that has an id and tags."""
