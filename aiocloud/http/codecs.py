@@ -131,6 +131,7 @@ class XmlRpc:
         if not body.strip():
             raise ValueError("an empty body")
         reader = Unmarshaller(use_builtin_types=True)
+        reader.xml(None, None)  # the parser gives it text, not bytes in some encoding
         parser = expat.ParserCreate()
         parser.StartDoctypeDeclHandler = _refuse_document_type
         parser.StartElementHandler = reader.start

@@ -50,14 +50,14 @@ STATUSES: Mapping[int, type[ApiError]] = {
 class ErrorTable:
     """How an API says no.
 
-    `code` and `message` are dotted paths in the decoded body; `message` may also be a function of the body.
+    `code` and `message` are dotted paths in the decoded body, or functions of it.
     `request_id` is a header's name, or a dotted path in the body. `codes` maps the provider's words (shell patterns:
     "*.NotFound") to our classes, the first that matches counts; `statuses` corrects the table by HTTP status for this
     API. A word or status that is in no table falls back to its status class. `texts` maps patterns of the
     message, for APIs that have no words for their errors.
     """
 
-    code: str | None = None
+    code: str | Callable[[Any], str | None] | None = None
     message: str | Callable[[Any], str | None] = "message"
     request_id: str | None = None
     codes: Mapping[str, type[ApiError]] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class ErrorTable:
     def read(self, response: Response, now: datetime) -> ApiError:
         """The error that a non-2xx answer stands for."""
         body = self._decode(response)
-        code = dig(body, self.code) if self.code else None
+        code = self._code(body)
         message = self._message(body) or plain_reason(response)
         return self.classify(
             str(code) if code is not None else None,
@@ -93,6 +93,11 @@ class ErrorTable:
             return self.codec.decode(response.body)
         except ValueError:
             return None
+
+    def _code(self, body: Any) -> Any:
+        if self.code is None:
+            return None
+        return self.code(body) if callable(self.code) else dig(body, self.code)
 
     def _message(self, body: Any) -> str | None:
         found = self.message(body) if callable(self.message) else dig(body, self.message)

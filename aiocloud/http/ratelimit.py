@@ -49,8 +49,11 @@ class RateLimiter:
     async def __call__(self, request: Request, send: Handler) -> Response:
         """A layer: waits for its turn, sends, and looks at what the answer says about limits."""
         async with self._turn:
-            await self._wait()
+            await self._pause_over()
+            if self.limits.rate is not None:
+                await self._take_token(self.limits.rate)
         async with self._slots:
+            await self._pause_over()  # another's answer may have asked for one meanwhile
             response = await send(request)
         pause = asked_pause(response, self._now())
         if pause is not None and (response.status in REFUSALS or response.ok):
@@ -61,14 +64,10 @@ class RateLimiter:
         """Let nothing out for so long."""
         self._paused_until = max(self._paused_until, anyio.current_time() + seconds)
 
-    async def _wait(self) -> None:
-        paused = self._paused_until - anyio.current_time()
-        while paused > 0:
-            # Those who wait are let out one by one, so that they do not come back as one burst.
-            await anyio.sleep(paused + 0.05 * self._jitter())
-            paused = self._paused_until - anyio.current_time()
-        if self.limits.rate is not None:
-            await self._take_token(self.limits.rate)
+    async def _pause_over(self) -> None:
+        while (left := self._paused_until - anyio.current_time()) > 0:  # noqa: ASYNC110 - waits for time, not for an event
+            # Those who were stopped together do not come back as one burst.
+            await anyio.sleep(left * (1 + 0.1 * self._jitter()))
 
     async def _take_token(self, rate: float) -> None:
         now = anyio.current_time()
