@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby, islice
 from typing import Any
 
-from aiocloud.simulators.ec2 import geography, sizes
+from aiocloud.simulators.ec2 import geography
 from aiocloud.simulators.ec2.select import Ids, Test, Window, chosen, filters, passing
 from aiocloud.simulators.ec2.tags import tag_set
-from aiocloud.simulators.ec2.wire import Body, Refusal, Xml, bad_value, missing, render
+from aiocloud.simulators.ec2.wire import Body, Refusal, Xml, missing, render
 from aiocloud.simulators.ec2.world import OWNER, Call, Instance
 
 IDS = Ids("i-", "InvalidInstanceID", "The instance ID")
@@ -40,7 +39,7 @@ def describe_instances(call: Call) -> Body:
     wanted = call.params.values("InstanceId")
     window.forbid_with(wanted, "instancesSet")
     named = chosen(wanted, call.region.instances, IDS.unknown) if wanted else None
-    tests = filters(call.params, _readers(call))
+    tests = filters(call.params, readers(call))
     call.proceed()
     page, token = (passing(named, tests), None) if named is not None else _page(call, window, tests)
     by_launch = groupby(page, key=lambda instance: instance.reservation)
@@ -61,7 +60,9 @@ def _page(call: Call, window: Window, tests: list[Test[Instance]]) -> tuple[list
     return page, window.token(following.place) if following else None
 
 
-def _readers(call: Call) -> Mapping[str, Callable[[Instance], Iterable[Any]]]:
+def readers(call: Call) -> Mapping[str, Callable[[Instance], Iterable[Any]]]:
+    """What the filters on instances compare."""
+
     def state(instance: Instance) -> str:
         return instance.state(call.now)
 
@@ -113,7 +114,7 @@ def _body(instance: Instance, state: str, region: str) -> Body:
     return {
         "instanceId": instance.id,
         "imageId": image.id,
-        "instanceState": _state(state),
+        "instanceState": state_element(state),
         **(_no_names() if state == "terminated" else _addresses(instance, state, region)),
         "reason": instance.reason[1] if instance.reason else "",
         "stateReason": _reason(instance),
@@ -140,7 +141,8 @@ def _body(instance: Instance, state: str, region: str) -> Body:
     }
 
 
-def _state(name: str) -> Body:
+def state_element(name: str) -> Body:
+    """A state by its code and its name."""
     return {"code": CODES[name], "name": name}
 
 
@@ -249,15 +251,16 @@ def _changed(call: Call, instances: Sequence[Instance], act: Callable[[Call, Ins
         "instancesSet": [
             {
                 "instanceId": instance.id,
-                "currentState": _state(instance.state(call.now)),
-                "previousState": _state(previous),
+                "currentState": state_element(instance.state(call.now)),
+                "previousState": state_element(previous),
             }
             for instance, previous in zip(instances, before, strict=True)
         ]
     }
 
 
-def _require(call: Call, instances: Iterable[Instance], states: str, deed: str) -> None:
+def require(call: Call, instances: Iterable[Instance], states: str, deed: str) -> None:
+    """Raises Refusal if one of the instances is in another state than these."""
     for instance in instances:
         if instance.state(call.now) not in states.split():
             what = f"The instance '{instance.id}' is not in a state from which it can be {deed}."
@@ -267,7 +270,7 @@ def _require(call: Call, instances: Iterable[Instance], states: str, deed: str) 
 def start_instances(call: Call) -> Body:
     """StartInstances: what runs already stays as it is."""
     instances = _named(call)
-    _require(call, instances, "stopped running pending", "started")
+    require(call, instances, "stopped running pending", "started")
     return _changed(call, instances, _start)
 
 
@@ -282,7 +285,7 @@ def stop_instances(call: Call) -> Body:
     """StopInstances: what is stopped already stays as it is. The public address is lost."""
     call.params.accept("Force", "SkipOsShutdown", "Hibernate")
     instances = _named(call)
-    _require(call, instances, "running stopping stopped", "stopped")
+    require(call, instances, "running stopping stopped", "stopped")
     return _changed(call, instances, _stop)
 
 
@@ -317,102 +320,13 @@ def _leave(call: Call, instance: Instance, first: str, then: str) -> None:
 def reboot_instances(call: Call) -> Body:
     """RebootInstances: they run all the while, as far as EC2 says."""
     instances = _named(call)
-    _require(call, instances, "running", "rebooted")
+    require(call, instances, "running", "rebooted")
     call.proceed()
-    return {"return": True}
-
-
-# What else can be asked of them
-
-
-def describe_instance_status(call: Call) -> Body:
-    """DescribeInstanceStatus: of those that run, unless all are asked for."""
-    call.params.accept("IncludeManagedResources")
-    window = Window.of(call.action, call.params)
-    wanted = call.params.values("InstanceId")
-    window.forbid_with(wanted, "instancesSet")
-    everything = call.params.flag("IncludeAllInstances")
-    found = chosen(wanted, call.region.instances, IDS.unknown)
-    tests = filters(call.params, _readers(call))
-    call.proceed()
-    fitting = [i for i in passing(found, tests) if everything or i.state(call.now) == "running"]
-    page, token = window.cut(fitting)
-    return {"instanceStatusSet": [_status(instance, call) for instance in page], "nextToken": token}
-
-
-def _status(instance: Instance, call: Call) -> Body:
-    state = instance.state(call.now)
-    check = {"status": "ok" if state == "running" else "not-applicable"}
-    return {
-        "instanceId": instance.id,
-        "availabilityZone": instance.subnet.zone,
-        "instanceState": _state(state),
-        "systemStatus": check,
-        "instanceStatus": check,
-    }
-
-
-def _one(call: Call) -> Instance:
-    return chosen([call.params.required("InstanceId")], call.region.instances, IDS.unknown)[0]
-
-
-def get_console_output(call: Call) -> Body:
-    """GetConsoleOutput: nothing until it has booted once."""
-    call.params.accept("Latest")
-    instance = _one(call)
-    call.proceed()
-    booted = instance.state(call.now) != "pending"
-    output = base64.b64encode(_console(instance, call).encode()).decode() if booted else None
-    return {"instanceId": instance.id, "timestamp": call.now, "output": output}
-
-
-def _console(instance: Instance, call: Call) -> str:
-    host = geography.private_dns(instance.private_ip, call.region.name).partition(".")[0]
-    return f"[    0.000000] Linux version 6.1.0 ({instance.image.arch})\n{host} login: \n"
-
-
-ATTRIBUTES: Mapping[str, Callable[[Instance], Any]] = {
-    "userData": lambda instance: {"value": instance.user_data} if instance.user_data else {},
-    "instanceType": lambda instance: {"value": instance.size},
-    "disableApiTermination": lambda instance: {"value": instance.protected},
-    "rootDeviceName": lambda instance: {"value": instance.image.device},
-    "groupSet": lambda instance: [{"groupId": group.id, "groupName": group.name} for group in instance.groups],
-}
-
-
-def describe_instance_attribute(call: Call) -> Body:
-    """DescribeInstanceAttribute: one of `ATTRIBUTES`."""
-    instance = _one(call)
-    name = call.params.required("Attribute")
-    if name not in ATTRIBUTES:
-        raise bad_value("attribute", name)
-    call.proceed()
-    return {"instanceId": instance.id, name: ATTRIBUTES[name](instance)}
-
-
-def modify_instance_attribute(call: Call) -> Body:
-    """ModifyInstanceAttribute: protection from termination; the type and the user data of one that is stopped."""
-    instance = _one(call)
-    protected = call.params.within("DisableApiTermination").text("Value")
-    size = call.params.within("InstanceType").text("Value")
-    user_data = call.params.within("UserData").text("Value")
-    if size or user_data is not None:
-        _require(call, [instance], "stopped", "modified")
-    new_size = sizes.orderable(call.world, call.region.name, size).id if size else instance.size
-    call.proceed()
-    instance.size = new_size
-    instance.user_data = instance.user_data if user_data is None else user_data
-    instance.protected = instance.protected if protected is None else protected == "true"
-    instance.rendered = None
     return {"return": True}
 
 
 ACTIONS: Mapping[str, Callable[[Call], Body]] = {
     "DescribeInstances": describe_instances,
-    "DescribeInstanceStatus": describe_instance_status,
-    "DescribeInstanceAttribute": describe_instance_attribute,
-    "ModifyInstanceAttribute": modify_instance_attribute,
-    "GetConsoleOutput": get_console_output,
     "StartInstances": start_instances,
     "StopInstances": stop_instances,
     "RebootInstances": reboot_instances,

@@ -142,7 +142,7 @@ def _read_public(material: str) -> tuple[str, str, str]:
         kind, blob = line.split()[:2]
         fields = _ssh_fields(base64.b64decode(blob, validate=True))
         if kind == fields[0].decode() == "ssh-rsa":
-            return line, "rsa", _colons(hashlib.md5(_rsa_der(*fields[1:]), usedforsecurity=False))
+            return line, "rsa", hashlib.md5(_rsa_der(*fields[1:]), usedforsecurity=False).digest().hex(":")
         if kind == fields[0].decode() == "ssh-ed25519":
             return line, "ed25519", _sha256(base64.b64decode(blob))
     except (ValueError, IndexError, TypeError, struct.error, binascii.Error):
@@ -173,10 +173,6 @@ def _der(tag: int, content: bytes) -> bytes:
         return bytes([tag, size]) + content
     length = size.to_bytes((size.bit_length() + 7) // 8)
     return bytes([tag, 0x80 | len(length)]) + length + content
-
-
-def _colons(digest: hashlib._Hash) -> str:
-    return digest.digest().hex(":")
 
 
 def _sha256(blob: bytes) -> str:
@@ -217,11 +213,11 @@ def _rsa(rsa: Any, serialization: Any) -> MadeKey:
     der = key.private_bytes(encoding.DER, form.PKCS8, plain)
     pem = key.private_bytes(encoding.PEM, form.TraditionalOpenSSL, plain).decode()
     public = key.public_key().public_bytes(encoding.OpenSSH, openssh).decode()
-    return MadeKey(pem, public, _colons(hashlib.sha1(der, usedforsecurity=False)))
+    return MadeKey(pem, public, hashlib.sha1(der, usedforsecurity=False).digest().hex(":"))
 
 
 def _lookalike() -> MadeKey:
     noise = os.urandom(1190)
     lines = "\n".join(textwrap.wrap(base64.b64encode(noise).decode(), 64))
     pem = f"-----BEGIN RSA PRIVATE KEY-----\n{lines}\n-----END RSA PRIVATE KEY-----\n"
-    return MadeKey(pem, None, _colons(hashlib.sha1(noise, usedforsecurity=False)))
+    return MadeKey(pem, None, hashlib.sha1(noise, usedforsecurity=False).digest().hex(":"))

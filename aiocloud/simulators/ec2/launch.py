@@ -7,7 +7,7 @@ import binascii
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from ipaddress import IPv4Network
 from typing import TypeVar
 
@@ -282,11 +282,12 @@ def _accept_disks(params: Params) -> None:
 # A world to begin with
 
 
-BEFORE = datetime(2026, 3, 1, 6, 0, tzinfo=UTC)
-
-
 def populate(world: World, region: Region, count: int, size: str) -> None:
-    """So many instances, launched `BEFORE` and running, spread over the zones and named by their tags."""
+    """So many running instances, spread over the zones and named by their tags.
+
+    They were launched on the day of the catalogue, so that no world that begins then, or later, is younger.
+    """
+    launched = datetime.combine(world.catalogue.as_of, time(), UTC)
     arch = sizes.orderable(world, region.name, size).arch or "x86_64"
     image = next(image for image in region.images.values() if image.arch == arch)
     subnets = _roomy_subnets(region, count)
@@ -295,7 +296,7 @@ def populate(world: World, region: Region, count: int, size: str) -> None:
         assert default is not None  # noqa: S101 - every network has one
         tags = {"Name": f"node-{number:06d}"}
         order = Order(count=1, size=size, image=image, subnet=subnet, groups=[default], tags=tags)
-        launch(world, region, order, BEFORE)
+        launch(world, region, order, launched)
 
 
 def _roomy_subnets(region: Region, count: int) -> itertools.chain[Subnet]:

@@ -13,7 +13,7 @@ from uuid import uuid4
 from aiocloud.http.message import Request, Response, headers_of
 from aiocloud.pricing.catalogue import load
 from aiocloud.simulators.base import Simulator
-from aiocloud.simulators.ec2 import groups, images, instances, keys, launch, places, sizes, tags
+from aiocloud.simulators.ec2 import attributes, groups, images, instances, keys, launch, places, sizes, tags
 from aiocloud.simulators.ec2.signature import not_valid, verify
 from aiocloud.simulators.ec2.wire import Body, Params, Refusal, failure, missing, success
 from aiocloud.simulators.ec2.world import Call, Region, World
@@ -28,6 +28,7 @@ ACTIONS: Mapping[str, Callable[[Call], Body]] = {
     "DescribeImages": images.describe_images,
     "RunInstances": launch.run_instances,
     **instances.ACTIONS,
+    **attributes.ACTIONS,
     "CreateTags": tags.create_tags,
     "DeleteTags": tags.delete_tags,
     "DescribeTags": tags.describe_tags,
