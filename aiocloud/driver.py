@@ -324,13 +324,18 @@ class Compute(Driver):
             if seen is not None and seen.state in wanted:
                 return seen
             if seen is not None and seen.state in (NodeState.ERROR, NodeState.TERMINATED):
-                raise NodeStateError(f"node {id_of(node)} is {seen.state}", **self._about(node))
+                reason = f": {why}" if (why := self.failure_reason(seen)) else ""
+                raise NodeStateError(f"node {id_of(node)} is {seen.state}{reason}", **self._about(node))
             if anyio.current_time() + pause - began > timeout:
                 state = seen.state if seen is not None else "not to be seen"
                 message = f"node {id_of(node)} is {state} after {timeout:g} s, not {' or '.join(wanted)}"
                 raise WaitTimeoutError(message, **self._about(node))
             await anyio.sleep(pause)
             pause = min(15.0, pause * 1.5)
+
+    def failure_reason(self, node: Node) -> str | None:
+        """Why a node failed, in the provider's words; None where it does not say."""
+        return None
 
     async def _look(self, node: Node | str, wanted: Sequence[NodeState], patience: float) -> Node | None:
         try:
