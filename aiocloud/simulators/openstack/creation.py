@@ -65,6 +65,8 @@ def _check(ask: Ask, asked: Payload) -> None:
         raise Failure(400, "Flavor's memory is too small for requested image.")
     if picture is not None and 0 < flavor.disk < picture.min_disk:
         raise Failure(400, "Flavor's disk is too small for requested image.")
+    if picture is not None and flavor.disk == 0:
+        raise Failure(403, "Only volume-backed servers are allowed for flavors with zero disk.")
     if asked.get("key_name") is not None and asked["key_name"] not in ask.region.key_pairs:
         raise Failure(400, "Invalid key_name provided.")
     if asked.get("availability_zone") not in (None, *ask.region.zones):

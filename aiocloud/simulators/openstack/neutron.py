@@ -60,7 +60,9 @@ def network_view(ask: Ask, network: Network) -> Payload:
 
 def subnet_views(ask: Ask, network: Network) -> list[Payload]:
     """A subnet for each kind of address."""
-    owner = ask.cloud.account.projects[0].id
+    owner, ranges = ask.cloud.account.projects[0].id, [(4, f"{IPv4Address(network.v4)}/16")]
+    if network.v6 is not None:
+        ranges.append((6, f"{IPv6Address(network.v6)}/64"))
     return [
         {
             "id": identifier(network.id, f"v{version}"),
@@ -72,7 +74,7 @@ def subnet_views(ask: Ask, network: Network) -> list[Payload]:
             "tenant_id": owner,
             "project_id": owner,
         }
-        for version, cidr in ((4, f"{IPv4Address(network.v4)}/16"), (6, f"{IPv6Address(network.v6)}/64"))
+        for version, cidr in ranges
     ]
 
 

@@ -68,32 +68,40 @@ def text(version: Microversion) -> str:
     return f"{version[0]}.{version[1]}"
 
 
-def _version(ask: Ask, name: str, current: bool) -> Payload:
+def _version(ask: Ask, name: str) -> Payload:
+    modern = name == "v2.1"
     return {
         "id": name,
-        "status": "CURRENT" if current else "SUPPORTED",
-        "version": text(NEWEST) if current else "",
-        "min_version": text(OLDEST) if current else "",
-        "updated": "2013-07-23T11:33:21Z" if current else "2011-01-21T11:33:21Z",
-        "links": [{"rel": "self", "href": f"{ask.root}/{name}/"}],
+        "status": "CURRENT" if modern or ask.cloud.legacy else "SUPPORTED",
+        "version": text(NEWEST) if modern else "",
+        "min_version": text(OLDEST) if modern else "",
+        "updated": "2013-07-23T11:33:21Z" if modern else "2011-01-21T11:33:21Z",
+        "links": [{"rel": "self", "href": f"{ask.root}/{name.removesuffix('.0')}/"}],
     }
 
 
 @nova.route("GET /", public=True)
 def versions(ask: Ask) -> Response:
-    """The old API and the new one."""
-    return reply(200, {"versions": [_version(ask, "v2.0", False), _version(ask, "v2.1", True)]})
+    """The old API and, where there is one, the new."""
+    if ask.cloud.legacy:
+        return reply(200, {"versions": [_version(ask, "v2.0")]})
+    return reply(200, {"versions": [_version(ask, "v2.0"), _version(ask, "v2.1")]})
 
 
+@nova.route("GET /v2", public=True)
+@nova.route("GET /v2/", public=True)
 @nova.route("GET /v2.1", public=True)
 @nova.route("GET /v2.1/", public=True)
 def one_version(ask: Ask) -> Response:
-    """The range of microversions."""
+    """One of them, with its range of microversions."""
+    name = "v2.1" if ask.path.startswith("/v2.1") else "v2.0"
+    if ask.cloud.legacy and name == "v2.1":
+        raise Failure(404, "The resource could not be found.")
     media = {
         "base": "application/json",
-        "type": "application/vnd.openstack.compute+json;version=2.1",
+        "type": f"application/vnd.openstack.compute+json;version={name[1:].removesuffix('.0')}",
     }
-    return reply(200, {"version": {**_version(ask, "v2.1", True), "media-types": [media]}})
+    return reply(200, {"version": {**_version(ask, name), "media-types": [media]}})
 
 
 def flavor_view(ask: Ask, flavor: Flavor) -> Payload:

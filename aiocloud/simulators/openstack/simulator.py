@@ -23,7 +23,7 @@ from aiocloud.simulators.openstack.keystone import keystone
 from aiocloud.simulators.openstack.neutron import neutron
 from aiocloud.simulators.openstack.nova import MODERN_HEADER, OLD_HEADER, microversion, nova, text
 from aiocloud.simulators.openstack.wire import Ask, Failure, Microversion, Service, reply
-from aiocloud.simulators.openstack.world import Account, Cloud, Flavor, Project, Region, Server
+from aiocloud.simulators.openstack.world import Account, Cloud, Project, Region, Server
 
 __all__ = ["OpenStackSimulator", "Place", "actions", "creation", "labels"]
 
@@ -133,25 +133,23 @@ class OpenStackSimulator(Simulator):
         """Let the next servers go to ERROR, since no host has room for them."""
         self.cloud.unschedulable += times
 
-    def populate(self, count: int, *, region: str | None = None) -> list[str]:
-        """Add so many running servers to a region (the first, by default); returns their ids."""
-        home = self.cloud.regions[region or self.region_names[0]]
-        flavors, images = list(home.flavors.values()), list(home.images)
-        first = len(home.servers)
-        return [
-            self._settle(home, number, flavors[number % len(flavors)], images[number % len(images)])
-            for number in range(first, first + count)
-        ]
+    def populate(self, count: int, *, region: str | None = None) -> None:
+        """Put that many running servers into a region, or spread them over all; needs no event loop."""
+        names = [region] if region else list(self.region_names)
+        for number in range(count):
+            home = self.cloud.regions[names[number % len(names)]]
+            self._settle(home, len(home.servers))
 
-    def _settle(self, home: Region, number: int, flavor: Flavor, image: str) -> str:
+    def _settle(self, home: Region, number: int) -> None:
         moment, project = SETUP + timedelta(seconds=number), self.account.projects[0].id
+        flavors, images = tuple(home.flavors.values()), tuple(home.images)
         server = Server(
             id=str(uuid4()),
             name=f"quay-{number}",
             project=project,
             user=self.account.user_id,
-            flavor=flavor,
-            image=image,
+            flavor=flavors[number % len(flavors)],
+            image=images[number % len(images)],
             zone=home.zones[number % len(home.zones)],
             created=moment,
             launched=moment,
@@ -164,7 +162,6 @@ class OpenStackSimulator(Simulator):
         if self.cloud.auto_floating and outside is not None:
             home.add_floating_ip(outside, project, server.ports[0])
         home.servers[server.id] = server
-        return server.id
 
     def locate(self, request: Request) -> Place | None:
         """Where the URL leads: /[region/]service[/version[/project]]/path."""
@@ -180,7 +177,7 @@ class OpenStackSimulator(Simulator):
         if len(parts) < 3 or parts[1] not in prefixes or not parts[2]:
             return replace(place, base=f"{place.root}/{prefixes[0]}")
         base, rest, project = f"{place.root}/{parts[1]}", parts[2:], ""
-        if service is nova and PROJECT_ID.fullmatch(rest[0]):
+        if service is nova and len(rest) > 1 and PROJECT_ID.fullmatch(rest[0]):
             project, *rest = rest
             base += f"/{project}"
         path = "/" + "/".join(rest)
@@ -201,7 +198,7 @@ class OpenStackSimulator(Simulator):
         if place is None:
             return Response(status=404, headers=headers_of({"Content-Type": "text/plain"}), body=b"Not Found")
         ask = Ask(request, self.cloud, place.region, place.root, place.base, place.path)
-        with_versions = place.service is nova and place.prefix != "v2"
+        with_versions = place.service is nova and place.prefix != "v2" and not self.cloud.legacy
         try:
             if not any(route.public for route, _ in place.service.candidates(place.path)):
                 ask.token = self.cloud.token(request.headers.get("X-Auth-Token"))

@@ -48,17 +48,18 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A network of addresses counted up from `v4` and `v6`."""
+    """A network of addresses counted up from `v4` and, where it has them, `v6`."""
 
     id: str
     name: str
     v4: int
-    v6: int
+    v6: int | None
     external: bool = False
 
-    def addresses(self, serial: int) -> tuple[str, str]:
-        """The pair of addresses with this number."""
-        return str(IPv4Address(self.v4 + serial)), str(IPv6Address(self.v6 + serial))
+    def addresses(self, serial: int) -> tuple[str, ...]:
+        """The addresses with this number."""
+        v4 = str(IPv4Address(self.v4 + serial))
+        return (v4,) if self.v6 is None else (v4, str(IPv6Address(self.v6 + serial)))
 
 
 @dataclass(slots=True)
@@ -266,6 +267,7 @@ class Cloud:
 
     `boot` is in seconds; `page` is the most that Nova puts on a page; `max_instances` is a region's quota
     (-1: none). `unschedulable` counts the next servers for which no host will be found.
+    A `legacy` Nova has no microversions.
     `default_networks` are those of a new server for which none are asked; the `dress_…` functions add what
     only this operator shows.
     """
@@ -280,6 +282,7 @@ class Cloud:
     regions: dict[str, Region]
     tokens: dict[str, Token] = field(default_factory=dict)
     unschedulable: int = 0
+    legacy: bool = False
     default_networks: Callable[[Region], list[Network]] = inside
     dress_server: Callable[[Server, dict[str, Any]], dict[str, Any]] = as_it_is
     dress_flavor: Callable[[Flavor, dict[str, Any]], dict[str, Any]] = as_it_is
