@@ -72,6 +72,8 @@ class SoftLayerSimulator(Simulator):
             return tongue.answer(self._perform(call))
         except ApiFault as fault:
             return tongue.fault(fault)
+        except RecursionError:  # what was sent is nested beyond all sense
+            return tongue.fault(ApiFault("-32700", "parse error. nested too deeply"))
 
     def throttled(self, request: Request, retry_after: float) -> Response:
         """HTTP 429. IBM documents no limits; this is what its gateway answers."""

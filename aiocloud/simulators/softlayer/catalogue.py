@@ -112,7 +112,8 @@ class Catalogue:
     def custom(self, cpus: object, memory: object) -> Flavor:
         """The configuration of a template that names cores and memory (in MB) itself; raises ApiFault."""
         core = self._part("guest_core", cpus, f"core capacity of {cpus}")
-        ram = self._part("ram", int(str(memory)) // 1024 if str(memory).isdigit() else 0, f"RAM capacity of {memory}")
+        gigabytes = memory // 1024 if isinstance(memory, int) else memory
+        ram = self._part("ram", gigabytes, f"RAM capacity of {memory}")
         disk = self._part("guest_disk0", 25, "disk capacity of 25")
         prices = [item["prices"][0] for item in (core, ram, disk)]
         return Flavor("", int(core["capacity"]), int(ram["capacity"]), 25, *_sums(prices), None)

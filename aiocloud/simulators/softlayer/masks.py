@@ -27,7 +27,7 @@ class Gettable(Protocol):
         """The property's value, None when it has none."""
 
 
-def read_mask(given: str | Struct | None, root: str | None = None) -> Mask:
+def read_mask(given: Any, root: str | None = None) -> Mask:
     """A mask from a string (`mask[id,datacenter.name]`) or from the older nested structure.
 
     `root` is the relation that a service's list is of: the older notation starts above it.
@@ -40,8 +40,8 @@ def read_mask(given: str | Struct | None, root: str | None = None) -> Mask:
     if isinstance(given, dict):
         tree = _from_struct(given, 0)
         return tree.get(root, {}) if root in tree else tree
-    if len(given) > LONGEST:
-        raise _fault("The object mask is too long.")
+    if not isinstance(given, str) or len(given) > LONGEST:
+        raise _fault("The object mask is no mask, or too long.")
     return _from_string(given)
 
 

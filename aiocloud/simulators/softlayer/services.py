@@ -15,7 +15,7 @@ from aiocloud.simulators.softlayer.catalogue import Flavor
 from aiocloud.simulators.softlayer.guests import Guest, transaction
 from aiocloud.simulators.softlayer.kinds import Kind
 from aiocloud.simulators.softlayer.wire import ApiFault, Call, Struct, invalid
-from aiocloud.simulators.softlayer.world import World, stamp
+from aiocloud.simulators.softlayer.world import World, check_names, stamp, words
 
 USUAL_ITEMS = (26421, 503, 9201, 439, 15, 49, 51, 52)
 RULE_PROPERTIES = frozenset(kinds.RULE.local) - {"id", "createDate", "modifyDate", "securityGroupId"}
@@ -279,14 +279,15 @@ def _resume(world: World, guest: Guest) -> bool:
 
 def _edit(guest: Guest, call: Call) -> bool:
     changes = call.struct()
-    guest.hostname = str(changes.get("hostname", guest.hostname))
-    guest.domain = str(changes.get("domain", guest.domain))
-    guest.notes = str(changes.get("notes", guest.notes))
+    hostname, domain = changes.get("hostname", guest.hostname), changes.get("domain", guest.domain)
+    check_names(hostname, domain)
+    guest.hostname, guest.domain = hostname, domain
+    guest.notes = words(changes.get("notes", guest.notes))
     return True
 
 
 def _set_tags(guest: Guest, call: Call) -> bool:
-    given = str(call.args[0] or "") if call.args else ""
+    given = words(call.args[0]) if call.args else ""
     guest.tags = tuple(dict.fromkeys(tag.strip() for tag in given.split(",") if tag.strip()))
     return True
 
@@ -295,7 +296,7 @@ def _set_user_data(guest: Guest, call: Call) -> bool:
     given = call.args[0] if call.args else None
     if not isinstance(given, list):
         raise invalid("User metadata must be a list of strings.")
-    guest.user_data = str(given[0]) if given else None
+    guest.user_data = words(given[0]) if given else None
     return True
 
 
@@ -331,15 +332,15 @@ def _price_line(item: Struct) -> Struct:
 
 
 def _add_key(world: World, given: Struct) -> Struct:
-    text = str(given.get("key", "")).strip()
+    text = words(given.get("key")).strip()
     if any(known["key"] == text for known in world.keys.values()):
         raise ApiFault("SoftLayer_Exception_Public", "SSH Key already exists.")
     key = {
         "id": world.number(),
-        "label": str(given.get("label", "")),
+        "label": words(given.get("label")),
         "key": text,
         "fingerprint": _fingerprint(text),
-        "notes": given.get("notes"),
+        "notes": words(given.get("notes")),
         **stamp(world.now()),
     }
     world.keys[key["id"]] = key
@@ -372,8 +373,8 @@ def _delete_image(world: World, call: Call) -> bool:
 def _add_group(world: World, given: Struct) -> Struct:
     group = {
         "id": world.number(),
-        "name": given.get("name"),
-        "description": given.get("description"),
+        "name": words(given.get("name")),
+        "description": words(given.get("description")),
         "rules": [],
         **stamp(world.now()),
     }
@@ -392,7 +393,7 @@ def _add_rules(world: World, call: Call) -> Struct:
 
 
 def _rule(world: World, group: Struct, given: Struct) -> Struct:
-    wanted = {name: value for name, value in given.items() if name in RULE_PROPERTIES}
+    wanted = {name: value for name, value in given.items() if name in RULE_PROPERTIES and isinstance(value, str | int)}
     return {"ethertype": "IPv4", **wanted, "id": world.number(), "securityGroupId": group["id"], **stamp(world.now())}
 
 

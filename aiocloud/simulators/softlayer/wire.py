@@ -49,7 +49,7 @@ class Call:
     method: str
     object_id: str | None = None
     args: tuple[Any, ...] = ()
-    mask: str | Struct | None = None
+    mask: Any = None
     filter: Struct = field(default_factory=dict)
     limit: int | None = None
     offset: int = 0

@@ -70,8 +70,7 @@ class World:
         for name in ("hostname", "domain"):
             if not template.get(name):
                 raise _missing(name)
-        if not HOSTNAME.fullmatch(str(template["hostname"])) or not HOSTNAME.fullmatch(str(template["domain"])):
-            raise invalid("The hostname and the domain must be valid names.")
+        check_names(template["hostname"], template["domain"])
         if template.get("operatingSystemReferenceCode"):
             self.catalogue.system(template["operatingSystemReferenceCode"])
         elif not _part(template, "blockDeviceTemplateGroup").get("globalIdentifier"):
@@ -96,8 +95,8 @@ class World:
             system=self.catalogue.system(code) if code else None,
             image=None if code else self._image_of(template),
             speed=_speed(template),
-            script=template.get("postInstallScriptUri"),
-            user_data=next((str(data.get("value", "")) for data in _parts(template, "userData")), None),
+            script=words(template.get("postInstallScriptUri")) or None,
+            user_data=next((words(data.get("value")) for data in _parts(template, "userData")), None),
             keys=tuple(self._known(self.keys, key, "SSH key") for key in _parts(template, "sshKeys")),
             disks=tuple(_disk(device) for device in _parts(template, "blockDevices")),
             public_groups=self._groups_of(template, "primaryNetworkComponent"),
@@ -172,10 +171,11 @@ class World:
         return tuple(self._known(self.groups, _part(one, "securityGroup"), "security group") for one in bindings)
 
     def _known(self, table: dict[int, Struct], reference: Struct, what: str) -> Struct:
-        number = str(reference.get("id", ""))
-        if not number.isdigit() or int(number) not in table:
-            raise invalid(f"Unable to find the {what} with id {number}.")
-        return table[int(number)]
+        wanted = str(reference.get("id", ""))
+        found = next((one for number, one in table.items() if str(number) == wanted), None)
+        if found is None:
+            raise invalid(f"Unable to find the {what} with id {wanted}.")
+        return found
 
     def _image(self, number: int, name: str, *, public: bool) -> Struct:
         return {
@@ -194,9 +194,21 @@ class World:
         }
 
 
+def check_names(*names: object) -> None:
+    """Raise ApiFault for a hostname or domain that is none."""
+    for name in names:
+        if not isinstance(name, str) or len(name) > 253 or not HOSTNAME.fullmatch(name):
+            raise invalid("The hostname and the domain must be valid names.")
+
+
 def stamp(now: datetime) -> Struct:
     """The dates of something just made."""
     return {"createDate": date_text(now), "modifyDate": None}
+
+
+def words(value: object) -> str:
+    """A text as it was given; "" for anything else."""
+    return value if isinstance(value, str) else ""
 
 
 def _missing(name: str) -> ApiFault:
