@@ -15,7 +15,7 @@ import pkgutil
 from aiocloud.errors import ProviderNotFoundError
 from aiocloud.simulators.base import Simulator
 
-SHARED = frozenset({"base", "server", "virtualtime"})
+SHARED = frozenset({"base", "facts", "server", "sshkeys", "virtualtime"})
 
 
 def simulator_ids() -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import lru_cache
 from itertools import cycle, islice
 from math import ceil
@@ -79,6 +80,7 @@ class LinodeSimulator(Simulator):
 
     provider = "linode"
     endpoint = "https://api.linode.com/v4"
+    as_of = date.fromisoformat(catalogue.FACTS["as_of"]["types"])
     facts = (
         f"Types and prices as Linode's API gave them on {catalogue.FACTS['as_of']['types']}, regions as of "
         f"{catalogue.FACTS['as_of']['regions']}, both recorded in the tests of github.com/linode/linodego."
