@@ -23,7 +23,7 @@ from aiocloud.errors import (
 from aiocloud.http.auth import HeaderAuth
 from aiocloud.http.client import Api
 from aiocloud.http.errors import ErrorTable
-from aiocloud.http.paging import NumberedPaging, OnePage, Pager
+from aiocloud.http.paging import NumberedPaging, Pager
 from aiocloud.http.ratelimit import Limits
 from aiocloud.http.together import together
 from aiocloud.mapping import Shape, at, is_private, one_of, raw, timestamp
@@ -235,7 +235,7 @@ class Linode(PowerControl, KeyPairs):
         plans, regions, availability = await together(
             lambda: _all(self.http.list("/linode/types", SIZE, items="data")),
             lambda: _all(self.list_locations()),
-            lambda: _all(self.http.list("/regions/availability", raw, paging=OnePage())),
+            lambda: _all(self.http.list("/regions/availability", raw, items="data")),
         )
         gone = frozenset((row["plan"], row["region"]) for row in availability if not row["available"])
         return plans, regions, gone

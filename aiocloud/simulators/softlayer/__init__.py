@@ -13,7 +13,8 @@ from aiocloud.http.message import Request, Response
 from aiocloud.simulators.base import Simulator
 from aiocloud.simulators.softlayer.filters import select
 from aiocloud.simulators.softlayer.masks import check_mask, pick, project, read_mask
-from aiocloud.simulators.softlayer.services import Method, services
+from aiocloud.simulators.softlayer.method import Method
+from aiocloud.simulators.softlayer.services import services
 from aiocloud.simulators.softlayer.wire import ApiFault, Call, Result, Struct, throttled, tongue_of
 from aiocloud.simulators.softlayer.world import World
 
@@ -29,6 +30,7 @@ class SoftLayerSimulator(Simulator):
 
     provider = "softlayer"
     endpoint = "https://api.softlayer.com/xmlrpc/v3.1/"
+    as_of = date(2018, 3, 12)  # the oldest of its fees: no price is said to be newer than it is
     facts = (
         "Data centres of IBM's documentation of 2025-10-31; fees in USD that IBM published through its API, of"
         " 2018-03-12 (B1_1X2X25), 2020-01-15 (transient flavours) and 2023 (BL2_8X32X100, uplinks, RHEL);"

@@ -29,7 +29,7 @@ def select(items: Sequence[G], kind: Kind, conditions: Struct) -> list[G]:
             test = _test(condition)
             chosen = [item for item in chosen if _holds(item, path, test)]
     for path, descending in reversed(orders):
-        chosen.sort(key=lambda item: _sort_key(next(_values(item, path), None)), reverse=descending)
+        chosen.sort(key=_key_of(path), reverse=descending)
     return chosen
 
 
@@ -129,6 +129,13 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
+
+
+def _key_of(path: Path) -> Callable[[Gettable], tuple[int, Any]]:
+    if len(path) > 1:
+        return lambda item: _sort_key(next(_values(item, path), None))
+    (name,) = path  # the usual case, which every page of a long list pays for
+    return lambda item: _sort_key(item.get(name))
 
 
 def _sort_key(value: Any) -> tuple[int, Any]:

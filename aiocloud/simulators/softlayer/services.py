@@ -2,39 +2,20 @@
 
 from __future__ import annotations
 
-import binascii
-import hashlib
-from base64 import b64decode
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
 from aiocloud.simulators.softlayer import kinds
+from aiocloud.simulators.softlayer.belongings import image, security_group, ssh_key
 from aiocloud.simulators.softlayer.catalogue import Flavor
 from aiocloud.simulators.softlayer.guests import Guest, transaction
 from aiocloud.simulators.softlayer.kinds import Kind
+from aiocloud.simulators.softlayer.method import Method, Service, look_up, no_object
 from aiocloud.simulators.softlayer.wire import ApiFault, Call, Struct, invalid
-from aiocloud.simulators.softlayer.world import World, check_names, stamp, words
+from aiocloud.simulators.softlayer.world import World, check_names, words
 
-USUAL_ITEMS = (26421, 503, 9201, 439, 15, 49, 51, 52)
-RULE_PROPERTIES = frozenset(kinds.RULE.local) - {"id", "createDate", "modifyDate", "securityGroupId"}
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One method of a service.
-
-    `kind` is the type of what it answers, None for a plain value. `roots` are the names under which a filter
-    speaks of its list; none where the filter speaks of the listed objects directly.
-    """
-
-    run: Callable[[Call], Any]
-    kind: Kind | None = None
-    roots: tuple[str, ...] = ()
-
-
-Service = Mapping[str, Method]
+USUAL_ITEMS = (503, 9201, 439, 15, 49, 51, 52)
 
 
 def services(world: World) -> Mapping[str, Service]:
@@ -123,14 +104,14 @@ def product_package(world: World) -> Service:
 
     def part(answer: list[Struct], kind: Kind, root: str) -> Method:
         def run(call: Call) -> list[Struct]:
-            _found(packages, call)
+            look_up(packages, call)
             return answer
 
         return Method(run, kind, (root,))
 
     return {
         "getAllObjects": Method(lambda _: [goods.package], kinds.PACKAGE),
-        "getObject": Method(lambda call: _found(packages, call), kinds.PACKAGE),
+        "getObject": Method(lambda call: look_up(packages, call), kinds.PACKAGE),
         "getItems": part(list(goods.items.values()), kinds.ITEM, "items"),
         "getItemPrices": part(goods.prices, kinds.PRICE, "itemPrices"),
         "getActivePresets": part(goods.presets, kinds.PRESET, "activePresets"),
@@ -142,44 +123,7 @@ def product_package(world: World) -> Service:
 def product_preset(world: World) -> Service:
     """SoftLayer_Product_Package_Preset: one flavour."""
     presets = {preset["id"]: preset for preset in world.catalogue.presets}
-    return {"getObject": Method(lambda call: _found(presets, call), kinds.PRESET)}
-
-
-def ssh_key(world: World) -> Service:
-    """SoftLayer_Security_Ssh_Key: public keys that guests are born with."""
-    return {
-        "createObject": Method(lambda call: _add_key(world, call.struct()), kinds.SSH_KEY),
-        "getObject": Method(lambda call: _found(world.keys, call), kinds.SSH_KEY),
-        "editObject": Method(lambda call: _change(_found(world.keys, call), call, ("label", "notes"))),
-        "deleteObject": Method(lambda call: _remove(world.keys, call)),
-    }
-
-
-def image(world: World) -> Service:
-    """SoftLayer_Virtual_Guest_Block_Device_Template_Group: images of whole disks."""
-
-    def listed() -> dict[int, Struct]:
-        return {one["id"]: one for one in (*world.private_images, *world.public_images)}
-
-    return {
-        "getPublicImages": Method(lambda _: world.public_images, kinds.IMAGE),
-        "getObject": Method(lambda call: _found(listed(), call), kinds.IMAGE),
-        "deleteObject": Method(lambda call: _delete_image(world, call)),
-    }
-
-
-def security_group(world: World) -> Service:
-    """SoftLayer_Network_SecurityGroup: rules for what may come in and go out."""
-    return {
-        "getAllObjects": Method(lambda _: list(world.groups.values()), kinds.SECURITY_GROUP),
-        "createObject": Method(lambda call: _add_group(world, call.struct()), kinds.SECURITY_GROUP),
-        "getObject": Method(lambda call: _found(world.groups, call), kinds.SECURITY_GROUP),
-        "editObject": Method(lambda call: _change(_found(world.groups, call), call, ("name", "description"))),
-        "deleteObject": Method(lambda call: _remove(world.groups, call)),
-        "getRules": Method(lambda call: _found(world.groups, call)["rules"], kinds.RULE, ("rules",)),
-        "addRules": Method(lambda call: _add_rules(world, call)),
-        "removeRules": Method(lambda call: _remove_rules(world, call)),
-    }
+    return {"getObject": Method(lambda call: look_up(presets, call), kinds.PRESET)}
 
 
 def _account(world: World) -> Struct:
@@ -197,36 +141,11 @@ def _billed(world: World, hourly: bool) -> list[Guest]:
     return [guest for guest in world.guests() if guest.hourly is hourly]
 
 
-def _no_object(call: Call) -> ApiFault:
-    if call.object_id is None:
-        text = f"Object does not exist to execute method on. ({call.service}::{call.method})"
-        return ApiFault("SoftLayer_Exception", text)
-    return ApiFault("SoftLayer_Exception_ObjectNotFound", f"Unable to find object with id of '{call.object_id}'.")
-
-
 def _guest(world: World, call: Call) -> Guest:
     found = None if call.object_id is None else world.guest(call.object_id)
     if found is None:
-        raise _no_object(call)
+        raise no_object(call)
     return found
-
-
-def _found(table: Mapping[int, Struct], call: Call) -> Struct:
-    wanted = call.object_id or ""
-    found = table.get(int(wanted)) if wanted.isdecimal() and len(wanted) < 20 else None
-    if found is None:
-        raise _no_object(call)
-    return found
-
-
-def _remove(table: dict[int, Struct], call: Call) -> bool:
-    del table[_found(table, call)["id"]]
-    return True
-
-
-def _change(found: Struct, call: Call, names: Iterable[str]) -> bool:
-    found |= {name: value for name, value in call.struct().items() if name in names and isinstance(value, str)}
-    return True
 
 
 def _create_all(world: World, call: Call) -> list[Guest]:
@@ -304,7 +223,7 @@ def _order_template(world: World, template: Struct) -> Struct:
     flavor, center = world.order(template)
     code = template.get("operatingSystemReferenceCode")
     system = [world.catalogue.system(code)] if code else []
-    items = [*system, *(world.catalogue.items[number] for number in USUAL_ITEMS[1:])]
+    items = [*system, *(world.catalogue.items[number] for number in USUAL_ITEMS)]
     names = {name: str(template[name]) for name in ("hostname", "domain")}
     return {
         "complexType": "SoftLayer_Container_Product_Order_Virtual_Guest",
@@ -329,79 +248,3 @@ def _price_line(item: Struct) -> Struct:
     price = item["prices"][0]
     fees = {name: price[name] for name in ("hourlyRecurringFee", "recurringFee") if price[name] is not None}
     return {"id": price["id"], **fees, "item": {"id": item["id"], "description": item["description"]}}
-
-
-def _add_key(world: World, given: Struct) -> Struct:
-    text = words(given.get("key")).strip()
-    if any(known["key"] == text for known in world.keys.values()):
-        raise ApiFault("SoftLayer_Exception_Public", "SSH Key already exists.")
-    key = {
-        "id": world.number(),
-        "label": words(given.get("label")),
-        "key": text,
-        "fingerprint": _fingerprint(text),
-        "notes": words(given.get("notes")),
-        **stamp(world.now()),
-    }
-    world.keys[key["id"]] = key
-    return key
-
-
-def _fingerprint(text: str) -> str:
-    try:
-        algorithm, material = text.split(None, 2)[:2]
-        blob = b64decode(material, validate=True)
-    except (ValueError, binascii.Error) as error:
-        raise _bad_key() from error
-    if not blob or not algorithm.startswith(("ssh-", "ecdsa-", "sk-")):
-        raise _bad_key()
-    digest = hashlib.md5(blob, usedforsecurity=False).hexdigest()
-    return ":".join(digest[place : place + 2] for place in range(0, len(digest), 2))
-
-
-def _bad_key() -> ApiFault:
-    return invalid("The SSH key is not valid.")  # worded by us
-
-
-def _delete_image(world: World, call: Call) -> bool:
-    """Only the account's own; those of others are not found."""
-    found = _found({one["id"]: one for one in world.private_images}, call)
-    world.private_images.remove(found)
-    return True
-
-
-def _add_group(world: World, given: Struct) -> Struct:
-    group = {
-        "id": world.number(),
-        "name": words(given.get("name")),
-        "description": words(given.get("description")),
-        "rules": [],
-        **stamp(world.now()),
-    }
-    world.groups[group["id"]] = group
-    return group
-
-
-def _add_rules(world: World, call: Call) -> Struct:
-    group = _found(world.groups, call)
-    given = call.args[0] if call.args and isinstance(call.args[0], list) else []
-    if not all(isinstance(rule, dict) and rule.get("direction") in ("ingress", "egress") for rule in given):
-        raise invalid("A rule's direction must be 'ingress' or 'egress'.")
-    rules = [_rule(world, group, rule) for rule in given]
-    group["rules"].extend(rules)
-    return {"requestId": f"add-{world.number()}", "rules": rules}
-
-
-def _rule(world: World, group: Struct, given: Struct) -> Struct:
-    wanted = {name: value for name, value in given.items() if name in RULE_PROPERTIES and isinstance(value, str | int)}
-    return {"ethertype": "IPv4", **wanted, "id": world.number(), "securityGroupId": group["id"], **stamp(world.now())}
-
-
-def _remove_rules(world: World, call: Call) -> Struct:
-    group = _found(world.groups, call)
-    numbers = call.args[0] if call.args and isinstance(call.args[0], list) else []
-    kept = [rule for rule in group["rules"] if rule["id"] not in numbers]
-    if len(group["rules"]) - len(kept) != len(numbers):
-        raise invalid("A rule to remove does not exist in this security group.")
-    group["rules"] = kept
-    return {"requestId": f"remove-{world.number()}"}
