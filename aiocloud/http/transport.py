@@ -83,6 +83,10 @@ class AiohttpTransport:
         self._ssl = ssl
         self._user_agent = user_agent
 
+    def direct(self) -> AiohttpTransport:
+        """The same without its proxy, for what only this machine can reach."""
+        return AiohttpTransport(self._session, ssl=self._ssl, user_agent=self._user_agent)
+
     async def __call__(self, request: Request) -> Response:
         """Send, and read the answer to its end. Raises a TransportError where there is none."""
         host = request.url.host
