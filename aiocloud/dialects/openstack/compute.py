@@ -1,0 +1,561 @@
+"""The verbs of `aiocloud.driver`, spoken to OpenStack."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import copy
+import hashlib
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, ClassVar, Literal, TypeVar, Unpack
+from urllib.parse import quote
+
+import anyio
+
+from aiocloud.creation import Creation, new_token
+from aiocloud.dialects.openstack.identity import Catalogue, SignIn
+from aiocloud.dialects.openstack.regions import ACCEPT, NETWORKS_BY_THEMSELVES, Nova, Region, parse
+from aiocloud.dialects.openstack.shapes import ERRORS, IMAGE, KEY_PAIR, MARK, NODE, SIZE
+from aiocloud.driver import KeyPairs, NodeAuth, Options, PowerControl, id_of
+from aiocloud.errors import (
+    CloudError,
+    ConfigurationError,
+    ConflictError,
+    ForbiddenError,
+    MalformedResponseError,
+    NotFoundError,
+)
+from aiocloud.http.auth import TokenAuth
+from aiocloud.http.client import Api, Client
+from aiocloud.http.paging import Pager
+from aiocloud.http.ratelimit import RateLimiter
+from aiocloud.http.together import together
+from aiocloud.mapping import dig
+from aiocloud.models import (
+    Image,
+    KeyPair,
+    Location,
+    Node,
+    NodeAuthPassword,
+    NodeAuthSSHKey,
+    Offer,
+    Price,
+    Size,
+)
+from aiocloud.values import Secret
+
+T = TypeVar("T")
+
+PATIENCE = 5.0
+"""Seconds in which a new server may tell about itself before what the create told must do: a cancelled create waits
+for this, and must not lose the id meanwhile."""
+
+
+class OpenStackCompute(PowerControl, KeyPairs):
+    """What providers of OpenStack inherit. They say how to sign in; the catalogue says where the rest is.
+
+    `region` is one, several or none: then all of the catalogue take part. Locations are the regions. A node id without
+    its Node is looked for in all of them; so give the Node where you have it.
+
+    ex_interface   which of a service's endpoints to use: public, internal or admin
+    ex_endpoints   URLs by service (compute, image, network), in place of the catalogue's; `{region}` and
+                   `{project_id}` in them are filled in. It is also the way to permit plain HTTP where the catalogue
+                   names it while signing in is over https: without it the token is not sent there
+    ex_countries   ISO country codes by region, which no catalogue tells
+    microversion   the compute microversion to speak. By default the best up to 2.46; from 2.47 on servers do not
+                   tell their flavor's id, so that `Node.size` is None. With "" none is asked for
+    compute_name   for providers: which service of type compute, where the catalogue has several
+    """
+
+    protocol = "OpenStack: Keystone, Nova 2.1, Glance 2, Neutron 2, JSON"
+    features = frozenset({"ssh_key", "password", "generates_password", "user_data", "tags", "idempotent_create"})
+    user_data_limit = 49149  # 65535 once encoded
+    api = Api(errors=ERRORS, headers=ACCEPT)
+    places: ClassVar[Mapping[str, tuple[str, str]]] = {}
+    """ISO country and city by region, where the provider's documentation tells."""
+
+    def __init__(
+        self,
+        sign_in: SignIn,
+        *,
+        compute_name: str | None = None,
+        microversion: str | None = None,
+        ex_interface: str = "public",
+        ex_endpoints: Mapping[str, str] | None = None,
+        ex_countries: Mapping[str, str] | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(**options)
+        self.redactor.add(sign_in.secret)
+        if microversion and parse(microversion) is None:
+            raise ConfigurationError(f"a microversion is written as in '2.46', not {microversion!r}")
+        for region, country in (ex_countries or {}).items():
+            if not re.fullmatch("[A-Z]{2}", country):
+                raise ConfigurationError(f"ex_countries: {country!r} for {region} is no ISO code such as 'DE'")
+        self._compute_name = compute_name
+        self._microversion = microversion
+        self._interface = ex_interface
+        self._overrides = dict(ex_endpoints or {})
+        self._countries = dict(ex_countries or {})
+        self._identity = self.connect(endpoint=sign_in.url(self.endpoint or self.api.base_url))
+        self._known: dict[str, Region] = {}  # shared with the driver's parts
+
+        async def fetch() -> Any:
+            return await sign_in(self._identity)
+
+        self._token = TokenAuth(fetch, header="X-Auth-Token", now=self.now, redactor=self.redactor)
+
+    # ---- regions ----
+
+    async def _catalogue(self) -> Catalogue:
+        token = await self._token.token()
+        return Catalogue(
+            provider=self.provider,
+            account=self.account,
+            endpoints=token.data["endpoints"],
+            project=token.data["project"],
+            interface=self._interface,
+            overrides=self._overrides,
+            secure=self._identity.base_url.scheme == "https",
+            compute_name=self._compute_name,
+        )
+
+    async def _regions(self) -> list[Region]:
+        """The regions to work in: those that were asked for, or all. Raises NotFoundError for one that is not there."""
+        catalogue = await self._catalogue()
+        there = catalogue.regions()
+        asked = [self.region] if isinstance(self.region, str) else list(self.region or there)
+        if not asked:
+            raise ConfigurationError(
+                f"{self.provider}: signing in gave no {self._interface} compute endpoint. Name the `project` to work "
+                "in, or the `ex_endpoints` and the `region`"
+            )
+        if len(asked) > 1 and "{region}" not in self._overrides.get("compute", "{region}"):
+            raise ConfigurationError(f"ex_endpoints needs {{region}} in its URL of compute, for there are {asked}")
+        return [self._at(catalogue, name) for name in asked]
+
+    async def _region(self, name: str) -> Region:
+        return self._at(await self._catalogue(), name)
+
+    def _at(self, catalogue: Catalogue, asked: str) -> Region:
+        name = next((each for each in catalogue.regions() if each.casefold() == asked.casefold()), None)
+        if name is None:
+            if "compute" not in self._overrides:
+                raise catalogue.missing("compute", asked)
+            name = asked
+        if name not in self._known:
+            self._known[name] = self._new_region(catalogue, name)
+        return self._known[name]
+
+    def _new_region(self, catalogue: Catalogue, name: str) -> Region:
+        limiter = RateLimiter(self._limits or self.api.limits, now=self.now)
+
+        def connect(api: Api, url: str) -> Client:
+            return self.connect(api, endpoint=url, auth=self._token, limiter=limiter)
+
+        def url(service: str) -> str:
+            return catalogue.url(service, name)
+
+        return Region(name, url=url, connect=connect, microversion=self._microversion)
+
+    async def _one(self, location: Location | str | None) -> Region:
+        """The region of that name, or the only one there is."""
+        if location is not None:
+            return await self._region(id_of(location))
+        regions = await self._regions()
+        if len(regions) > 1:
+            names = ", ".join(region.name for region in regions)
+            raise ConfigurationError(
+                f"{self.provider} needs a `location`, or a `region` for the driver; there are: {names}"
+            )
+        return regions[0]
+
+    async def _those(self, location: Location | str | None) -> list[Region]:
+        return [await self._region(id_of(location))] if location is not None else await self._regions()
+
+    async def _home(self, node: Node | str) -> Region:
+        """The region of a node."""
+        if isinstance(node, Node) and node.location is not None:
+            return await self._region(node.location)
+        regions = await self._regions()
+        if len(regions) == 1:
+            return regions[0]
+        found = await self._search(regions, id_of(node))
+        return await self._region(found.location or "")
+
+    async def _search(self, regions: Sequence[Region], node_id: str) -> Node:
+        """The node of that id in one of the regions; all are asked, and one that fails is not taken for a no."""
+
+        async def look(region: Region) -> Node | CloudError:
+            try:
+                return await self._get(region, node_id)
+            except CloudError as error:
+                return error
+
+        outcomes = await together(*[_bind(look, region) for region in regions])
+        for outcome in outcomes:
+            if isinstance(outcome, Node):
+                return outcome
+        failures = [outcome for outcome in outcomes if isinstance(outcome, CloudError)]
+        raise next((error for error in failures if not isinstance(error, NotFoundError)), failures[0])
+
+    async def parts(self) -> Sequence[OpenStackCompute]:
+        """A driver for each region."""
+        regions = await self._regions()
+        return [self._part(region.name) for region in regions] if len(regions) > 1 else [self]
+
+    def _part(self, region: str) -> OpenStackCompute:
+        _ = self.transport  # opened here, so that it is this driver that closes it
+        part = copy.copy(self)
+        part.region = region
+        part._own_session = None
+        return part
+
+    # ---- lists ----
+
+    def list_nodes(self, *, location: Location | str | None = None) -> Pager[Node]:
+        """All servers of the project, or those of one region."""
+        return self._from_nova(location, lambda region, nova: self._servers(region, nova))
+
+    def _servers(self, region: Region, nova: Nova, params: Mapping[str, str] | None = None) -> Pager[Node]:
+        return nova.http.list("/servers/detail", _in(region), items="servers", params=params)
+
+    def list_images(self, *, location: Location | str | None = None) -> Pager[Image]:
+        """The images that are ready: public ones, the project's own, those shared with it."""
+
+        async def lists() -> list[Pager[Image]]:
+            return [
+                region.glance.list("/images", IMAGE, items="images", params={"status": "active"})
+                for region in await self._those(location)
+            ]
+
+        return distinct(Pager.chain(lists))
+
+    def list_sizes(self, *, location: Location | str | None = None) -> Pager[Size]:
+        """The flavors. Where there are several regions, and none is named, each id once."""
+
+        def flavors(region: Region, nova: Nova) -> Pager[Size]:
+            return nova.http.list("/flavors/detail", self._sized(region.name), items="flavors")
+
+        return distinct(self._from_nova(location, flavors))
+
+    def list_locations(self) -> Pager[Location]:
+        """The regions, with their availability zones."""
+
+        async def locations() -> Sequence[Location]:
+            return await together(*[_bind(self._location, region) for region in await self._regions()])
+
+        return Pager.of(locations)
+
+    def list_offers(self, *, location: Location | str | None = None) -> Pager[Offer]:
+        """Every flavor in every region, or in one, with its price if that is known."""
+
+        async def lists() -> list[Pager[Offer]]:
+            return [Pager.of(_bind(self._offers_in, region)) for region in await self._those(location)]
+
+        return Pager.chain(lists)
+
+    async def _offers_in(self, region: Region) -> list[Offer]:
+        place, sizes = await together(
+            lambda: self._location(region), lambda: _all(self.list_sizes(location=region.name))
+        )
+        return self.offers_of(place, sizes)
+
+    async def _location(self, region: Region) -> Location:
+        country, city = self.places.get(region.name, (None, None))
+        return Location(
+            id=region.name,
+            name=region.name,
+            country=self._countries.get(region.name, country),
+            city=city,
+            zones=await self._zones(region),
+            provider=self.provider,
+        )
+
+    async def _zones(self, region: Region) -> tuple[str, ...]:
+        """The names of the zones that are open; none where the cloud does not tell."""
+        nova = await region.nova()
+        try:
+            payload = await nova.http.call("GET", "/os-availability-zone")
+        except (NotFoundError, ForbiddenError):
+            return ()
+        zones = dig(payload, "availabilityZoneInfo") or ()
+        return tuple(zone["zoneName"] for zone in zones if dig(zone, "zoneState.available") is not False)
+
+    def price_of(self, size: Size, region: str) -> Price | None:
+        """What a flavor costs in a region; OpenStack knows no prices."""
+        return None
+
+    def _sized(self, region: str) -> Callable[..., Size]:
+        def read(payload: Any, **context: Any) -> Size:
+            size = SIZE(payload, **context)
+            return replace(size, price=self.price_of(size, region))
+
+        return read
+
+    def _from_nova(self, location: Location | str | None, lists: Callable[[Region, Nova], Pager[T]]) -> Pager[T]:
+        """One list after the other, from each region; a region is first spoken to when it is its turn."""
+
+        async def of(region: Region) -> list[Pager[T]]:
+            return [lists(region, await region.nova())]
+
+        async def pagers() -> list[Pager[T]]:
+            return [Pager.chain(_bind(of, region)) for region in await self._those(location)]
+
+        return Pager.chain(pagers)
+
+    # ---- nodes ----
+
+    async def get_node(self, node: Node | str) -> Node:
+        """The server as it is now."""
+        if isinstance(node, Node) and node.location is not None:
+            return await self._get(await self._region(node.location), node.id)
+        regions = await self._regions()
+        if len(regions) == 1:
+            return await self._get(regions[0], id_of(node))
+        return await self._search(regions, id_of(node))
+
+    async def _get(self, region: Region, node_id: str) -> Node:
+        nova = await region.nova()
+        return await nova.http.get(f"/servers/{quote(node_id, safe='')}", _in(region), item="server")
+
+    async def create_node(
+        self,
+        name: str,
+        *,
+        size: Size | str,
+        image: Image | str,
+        location: Location | str | None = None,
+        auth: NodeAuth | None = None,
+        user_data: str | bytes | None = None,
+        tags: Mapping[str, str] | None = None,
+        ex_networks: Sequence[str] | Literal["auto", "none"] | None = None,
+        ex_security_groups: Sequence[str] | None = None,
+        ex_availability_zone: str | None = None,
+        ex_config_drive: bool | None = None,
+        ex_boot_volume_size: int | None = None,
+        ex_scheduler_hints: Mapping[str, Any] | None = None,
+    ) -> Node:
+        """Make a server. See `Compute.create_node`.
+
+        Tags become metadata, beside a mark by which the server is found again. A NodeAuthSSHKey is imported under a
+        name made of its fingerprint. `node.password` is what the cloud made, where it makes one. That no host had room
+        is seen only later: the node goes to `error`, and `wait_until` tells why.
+
+        ex_networks           ids of the networks to join; "auto" (the default, where the cloud knows it) or "none"
+        ex_security_groups    names of security groups, in place of `default`
+        ex_availability_zone  one of the location's zones
+        ex_config_drive       give it metadata on a disk, too
+        ex_boot_volume_size   GiB: boot from a new volume of that size, which is deleted with the server
+        ex_scheduler_hints    such as {"group": id of a server group}
+        """
+        region = await self._one(location)
+        nova = await region.nova()
+        token = new_token()
+        server = {
+            "name": name,
+            "flavorRef": id_of(size),
+            **boot_from(id_of(image), ex_boot_volume_size),
+            "metadata": {**(tags or {}), MARK: token},
+            "user_data": self.encoded_user_data(user_data),
+            "key_name": await self._key_name(nova, auth),
+            "adminPass": password.reveal() if (password := self._password(auth)) else None,
+            "networks": networks_of(ex_networks, nova),
+            "security_groups": [{"name": group} for group in ex_security_groups or ()] or None,
+            "availability_zone": ex_availability_zone,
+            "config_drive": ex_config_drive,
+        }
+        wanted: dict[str, Any] = {"server": {key: value for key, value in server.items() if value is not None}}
+        if ex_scheduler_hints:
+            wanted["os:scheduler_hints"] = dict(ex_scheduler_hints)
+
+        async def send() -> Node:
+            told = await nova.http.call("POST", "/servers", json=wanted)
+            return await self._made(region, dig(told, "server"), wanted["server"])
+
+        async def find() -> Node | None:
+            node = await self._marked(region, name, token)
+            return replace(node, password=password) if node else None
+
+        # Names may be shared, so that a request whose answer was lost is not sent again.
+        making = Creation(name=name, token=token, send=send, find=find, destroy=self.destroy_node)
+        return await making.run()
+
+    async def _made(self, region: Region, told: Any, wanted: Mapping[str, Any]) -> Node:
+        """The whole of a new server. The answer to a create tells little more than its id, which must not be lost."""
+        if not isinstance(told, Mapping) or not told.get("id"):
+            raise MalformedResponseError("a new server without `id`", provider=self.provider, account=self.account)
+        password = self._given_password(told)
+        with anyio.move_on_after(PATIENCE):
+            try:
+                return replace(await self._get(region, told["id"]), password=password)
+            except CloudError:
+                pass  # it is there all the same, and can be asked for later
+        known = {
+            "name": wanted["name"],
+            "status": "BUILD",
+            "metadata": wanted["metadata"],
+            "flavor": {"id": wanted["flavorRef"]},
+            "image": {"id": wanted.get("imageRef")},
+        }
+        nova = await region.nova()
+        return replace(nova.http.read(_in(region), {**known, **told}), password=password)
+
+    def _given_password(self, payload: Any) -> Secret | None:
+        password = dig(payload, "adminPass")
+        return self.secret(password, "adminPass") if password else None
+
+    def _password(self, auth: NodeAuth | None) -> Secret | None:
+        return self.secret(auth.password, "password") if isinstance(auth, NodeAuthPassword) else None
+
+    async def _marked(self, region: Region, name: str, token: str) -> Node | None:
+        """The server that this create has made, if it has."""
+        # The filter is a regular expression of the cloud's database; a name in which nothing is special means itself.
+        params = {"name": name} if re.fullmatch(r"[\w-]+", name, re.ASCII) else None
+        async for node in self._servers(region, await region.nova(), params):
+            if dig(node.extra, f"metadata.{MARK}") == token:
+                return node
+        return None
+
+    async def destroy_node(self, node: Node | str) -> None:
+        """Delete the server. Floating addresses and volumes that were not made with it stay."""
+        nova = await (await self._home(node)).nova()
+        await nova.http.call("DELETE", f"/servers/{quote(id_of(node), safe='')}")
+
+    async def reboot_node(self, node: Node | str) -> None:
+        """Restart the operating system. Raises ConflictError where the server does not run."""
+        await self._act(node, "reboot", {"type": "SOFT"})
+
+    async def start_node(self, node: Node | str) -> None:
+        """Start a server that is shut off."""
+        await self._act(node, "os-start")
+
+    async def stop_node(self, node: Node | str) -> None:
+        """Shut it off. Whether it still costs money is the cloud's to say."""
+        await self._act(node, "os-stop")
+
+    async def _act(self, node: Node | str, action: str, argument: Any = None) -> Any:
+        _, payload = await self._acted(node, action, argument)
+        return payload
+
+    async def _acted(self, node: Node | str, action: str, argument: Any = None) -> tuple[Mapping[str, str], Any]:
+        """The headers and the payload of the answer to an action."""
+        nova = await (await self._home(node)).nova()
+        path = f"/servers/{quote(id_of(node), safe='')}/action"
+        response = await nova.http.send("POST", path, json={action: argument}, operation=f"POST {path} {action}")
+        return response.headers, nova.http.decode(response, f"POST {path} {action}")
+
+    def failure_reason(self, node: Node) -> str | None:
+        """The fault that Nova tells of a server in ERROR ("No valid host was found …")."""
+        message = dig(node.extra, "fault.message")
+        return str(message) if message else None
+
+    # ---- key pairs ----
+
+    def list_key_pairs(self) -> Pager[KeyPair]:
+        """The user's key pairs. Each region has its own; those of one name are told once."""
+        found: Pager[KeyPair] = self._from_nova(
+            None, lambda region, nova: nova.http.list("/os-keypairs", KEY_PAIR, items="keypairs")
+        )
+        return distinct(found)
+
+    async def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:
+        """Make a public key known under that name, in every region that the driver works in."""
+        pairs = [await self._import(await region.nova(), name, key_material) for region in await self._regions()]
+        return pairs[0]
+
+    async def _import(self, nova: Nova, name: str, public_key: str) -> KeyPair:
+        body = {"keypair": {"name": name, "public_key": public_key.strip()}}
+        return nova.http.read(KEY_PAIR, await nova.http.call("POST", "/os-keypairs", json=body))
+
+    async def delete_key_pair(self, key_pair: KeyPair | str) -> None:
+        """Forget the key pair of that name, in every region that the driver works in."""
+        name = key_pair if isinstance(key_pair, str) else key_pair.name
+        missing: list[NotFoundError] = []
+        regions = await self._regions()
+        for region in regions:
+            try:
+                await (await region.nova()).http.call("DELETE", f"/os-keypairs/{quote(name, safe='')}")
+            except NotFoundError as error:
+                missing.append(error)
+        if len(missing) == len(regions):
+            raise missing[0]
+
+    async def _key_name(self, nova: Nova, auth: NodeAuth | None) -> str | None:
+        match auth:
+            case KeyPair(name=name):
+                return name
+            case NodeAuthSSHKey(public_key):
+                return await self._known_as(nova, public_key)
+        return None
+
+    async def _known_as(self, nova: Nova, public_key: str) -> str:
+        """The name under which a public key is known in a region; it is imported if it is not."""
+        name = f"aiocloud-{fingerprint(public_key)}"
+        with suppress(ConflictError):  # the name tells the key: it is known already
+            await self._import(nova, name, public_key)
+        return name
+
+
+def _in(region: Region) -> Callable[..., Node]:
+    """The shape of a server of that region."""
+    return lambda payload, **context: NODE(payload, location=region.name, **context)
+
+
+def _bind(call: Callable[[Region], Awaitable[T]], region: Region) -> Callable[[], Awaitable[T]]:
+    return lambda: call(region)
+
+
+async def _all(pager: Pager[T]) -> list[T]:
+    return await pager
+
+
+def boot_from(image: str, volume_size: int | None) -> Mapping[str, Any]:
+    """What a server boots from: the image itself, or a new volume with the image on it."""
+    if volume_size is None:
+        return {"imageRef": image}
+    volume = {
+        "boot_index": 0,
+        "uuid": image,
+        "source_type": "image",
+        "destination_type": "volume",
+        "volume_size": volume_size,
+        "delete_on_termination": True,
+    }
+    return {"block_device_mapping_v2": [volume]}
+
+
+def networks_of(asked: Sequence[str] | None, nova: Nova) -> list[Mapping[str, str]] | str | None:
+    """The networks of a create: those asked for, or "auto" where the microversion wants a word."""
+    if asked is None:
+        return "auto" if nova.version is not None and nova.version >= NETWORKS_BY_THEMSELVES else None
+    return asked if isinstance(asked, str) else [{"uuid": network} for network in asked]
+
+
+def fingerprint(public_key: str) -> str:
+    """Twenty hexadecimal digits that tell this key from others. Raises ConfigurationError for what is no key."""
+    parts = public_key.split()
+    try:
+        blob = base64.b64decode(parts[1], validate=True)
+    except (IndexError, binascii.Error, ValueError) as error:
+        raise ConfigurationError("the public key is not one OpenSSH line, such as 'ssh-ed25519 AAAA…'") from error
+    return hashlib.sha256(blob).hexdigest()[:20]
+
+
+M = TypeVar("M", Image, Size, KeyPair)
+
+
+def distinct(pager: Pager[M]) -> Pager[M]:
+    """The same list, with each id once."""
+
+    async def pages(window: int) -> AsyncIterator[Sequence[M]]:
+        seen: set[str] = set()
+        async for page in pager.pages(window):
+            fresh = [item for item in page if item.id not in seen]
+            seen.update(item.id for item in fresh)
+            yield fresh
+
+    return Pager(pages)

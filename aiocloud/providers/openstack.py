@@ -1,0 +1,122 @@
+"""OpenStack, at whatever cloud runs it: https://docs.openstack.org/api-ref/"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Unpack
+
+from aiocloud.accounts import Account, Environment
+from aiocloud.dialects.openstack import OpenStackDriver, cloudsyaml
+from aiocloud.dialects.openstack.identity import (
+    credential_sign_in,
+    old_password_sign_in,
+    password_sign_in,
+    token_sign_in,
+)
+from aiocloud.dialects.openstack.prices import price_table
+from aiocloud.driver import Options
+from aiocloud.errors import ConfigurationError
+from aiocloud.models import Price, Size
+from aiocloud.values import Secret
+
+
+class OpenStack(OpenStackDriver):
+    """Needs an `endpoint`, the URL of Keystone (with or without /v3), and one of:
+
+    * `username` and `password`, and the `project` (or `project_id`) to work in; domains are "Default" unless named
+    * `application_credential_id` (or `application_credential_name` with the user) and `application_credential_secret`
+    * `token`, one that was got elsewhere
+    * `cloud`, the name of an entry in clouds.yaml, which is then read by the constructor. What else is given counts
+      more than what stands there
+
+    An `endpoint` that ends in /v2.0 signs in with user name and password as clouds of before 2018 want it. `prices`
+    is the user's own table, by name or id of the flavor: {"m1.small": "0.05 EUR/hour"}.
+    See `OpenStackCompute` for `region`, `microversion` and the keywords that begin with `ex_`.
+    """
+
+    provider = "openstack"
+    title = "OpenStack"
+    website = "https://www.openstack.org/"
+
+    def __init__(
+        self,
+        username: str | None = None,
+        password: str | Secret | None = None,
+        *,
+        user_id: str | None = None,
+        project: str | None = None,
+        project_id: str | None = None,
+        user_domain: str | None = None,
+        user_domain_id: str | None = None,
+        project_domain: str | None = None,
+        project_domain_id: str | None = None,
+        application_credential_id: str | None = None,
+        application_credential_name: str | None = None,
+        application_credential_secret: str | Secret | None = None,
+        token: str | Secret | None = None,
+        cloud: str | None = None,
+        prices: Mapping[str, Price | str] | None = None,
+        microversion: str | None = None,
+        ex_interface: str | None = None,
+        ex_endpoints: Mapping[str, str] | None = None,
+        ex_countries: Mapping[str, str] | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        given = {name: value for name, value in locals().items() if name not in NO_KEYWORDS and value is not None}
+        if cloud is not None:
+            found = cloudsyaml.named_cloud(cloud, Environment.current())
+            merged: dict[str, Any] = {"account": cloud, **found, **given, **options}
+            OpenStack.__init__(self, **merged)
+            return
+        endpoint = options.get("endpoint")
+        if not endpoint:
+            raise ConfigurationError(
+                "openstack needs `endpoint`, the URL of Keystone, or `cloud`, a name in clouds.yaml"
+            )
+        ways = (password, application_credential_secret, token)
+        if sum(map(bool, ways)) != 1:
+            raise ConfigurationError("openstack needs one of `password`, `application_credential_secret` and `token`")
+        user = named(username, user_id, user_domain, user_domain_id)
+        place = named(project, project_id, project_domain, project_domain_id)
+        scope = {"project": place} if place else None
+        if application_credential_secret:
+            by_name = {"name": application_credential_name, "user": user}
+            by_id = {"id": application_credential_id}
+            sign_in = credential_sign_in(application_credential_secret, by_id if application_credential_id else by_name)
+        elif token:
+            sign_in = token_sign_in(token, scope)
+        elif password and endpoint.rstrip("/").endswith("/v2.0"):
+            tenant = {"tenantId": project_id, "tenantName": None if project_id else project}
+            sign_in = old_password_sign_in(password, username, {key: name for key, name in tenant.items() if name})
+        else:
+            sign_in = password_sign_in(password or "", user, scope)
+        super().__init__(
+            sign_in,
+            microversion=microversion,
+            ex_interface=ex_interface or "public",
+            ex_endpoints=ex_endpoints,
+            ex_countries=ex_countries,
+            **options,
+        )
+        self._prices = price_table(prices, self.today())
+
+    @classmethod
+    def accounts(cls, environment: Environment) -> Iterable[Account]:
+        """Every cloud of clouds.yaml (with secure.yaml), and the one of the variables OS_*."""
+        return cloudsyaml.accounts(cls.provider, environment)
+
+    def price_of(self, size: Size, region: str) -> Price | None:
+        """What the user's own table says."""
+        return self._prices.get(size.id) or self._prices.get(size.name)
+
+
+NO_KEYWORDS = frozenset({"self", "__class__", "cloud", "options"})
+
+
+def named(name: str | None, given_id: str | None, domain: str | None, domain_id: str | None) -> dict[str, Any]:
+    """A user or a project as Keystone wants it named: by id, or by name within a domain; empty if neither is known."""
+    if given_id:
+        return {"id": given_id}
+    if not name:
+        return {}
+    return {"name": name, "domain": {"id": domain_id} if domain_id else {"name": domain or "Default"}}
