@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 
 from aiocloud.http.message import Request, Response
 from aiocloud.simulators.base import Simulator
