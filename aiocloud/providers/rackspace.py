@@ -95,9 +95,9 @@ class Rackspace(OpenStackDriver):
             if "username" in found and "api_key" in found:
                 yield Account("rackspace", name, found, source=str(path))
 
-    def price_of(self, size: Size, region: str) -> Price | None:
+    def price_of(self, size: Size, region: str | None) -> Price | None:
         """What the table says; its regions are those of the older cloud."""
-        return catalogue.load("rackspace").price(size.id, region)
+        return catalogue.load("rackspace").price(size.id, region) if region else None
 
 
 def flex_endpoint(region: str | Sequence[str] | None) -> str:

@@ -235,10 +235,11 @@ class OpenStackCompute(PowerControl, KeyPairs):
         return distinct(Pager.chain(lists))
 
     def list_sizes(self, *, location: Location | str | None = None) -> Pager[Size]:
-        """The flavors. Where there are several regions, and none is named, each id once."""
+        """The flavors. Where there are several regions, and none is named, each id once, and no region's price."""
+        one = location is not None or isinstance(self.region, str)
 
         def flavors(region: Region, nova: Nova) -> Pager[Size]:
-            return nova.http.list("/flavors/detail", self._sized(region.name), items="flavors")
+            return nova.http.list("/flavors/detail", self._sized(region.name if one else None), items="flavors")
 
         return distinct(self._from_nova(location, flavors))
 
@@ -285,11 +286,11 @@ class OpenStackCompute(PowerControl, KeyPairs):
         zones = dig(payload, "availabilityZoneInfo") or ()
         return tuple(zone["zoneName"] for zone in zones if dig(zone, "zoneState.available") is not False)
 
-    def price_of(self, size: Size, region: str) -> Price | None:
-        """What a flavor costs in a region; OpenStack knows no prices."""
+    def price_of(self, size: Size, region: str | None) -> Price | None:
+        """What a flavor costs in a region, or wherever it is; OpenStack itself knows no prices."""
         return None
 
-    def _sized(self, region: str) -> Callable[..., Size]:
+    def _sized(self, region: str | None) -> Callable[..., Size]:
         def read(payload: Any, **context: Any) -> Size:
             size = SIZE(payload, **context)
             return replace(size, price=self.price_of(size, region))
