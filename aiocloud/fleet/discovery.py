@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from aiocloud import accounts
 from aiocloud.accounts import Account, Environment
-from aiocloud.driver import Compute
-from aiocloud.errors import AiocloudError, ConfigurationError
+from aiocloud.driver import Compute, Driver
+from aiocloud.errors import AiocloudError, ConfigurationError, RetiredProviderWarning
 from aiocloud.providers import get_driver, provider_ids
 
 
@@ -30,13 +31,19 @@ def discover(environment: Environment, providers: Iterable[str] | None = None) -
     wanted = list(providers) if providers is not None else None
     yield from _own(environment, wanted)
     for provider in wanted if wanted is not None else provider_ids():
-        driver = get_driver(provider)
-        if driver.retired is not None:
-            continue
         try:
-            yield from driver.accounts(environment)
+            driver = _driver(provider)
+            if driver.retired is None:
+                yield from driver.accounts(environment)
         except ConfigurationError as error:
             yield Unusable(provider, "", error)
+
+
+def _driver(provider: str) -> type[Driver]:
+    """The driver. Nobody asked for a retired one by name here, so nobody is warned."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RetiredProviderWarning)
+        return get_driver(provider)
 
 
 def _own(environment: Environment, wanted: list[str] | None) -> Iterator[Account | Unusable]:
@@ -53,7 +60,7 @@ def without_account(taken: Iterable[str], providers: Iterable[str] | None = None
         if provider in known:
             continue
         try:
-            driver = get_driver(provider)
+            driver = _driver(provider)
         except AiocloudError:
             continue
         if driver.public and driver.retired is None and issubclass(driver, Compute):

@@ -43,6 +43,7 @@ class _Outcome:
 
     failures: list[Failure] = field(default_factory=list)
     coverage: list[Coverage] = field(default_factory=list)
+    waiting: list[Scope] = field(default_factory=list)
 
 
 class Gathering(Generic[T]):
@@ -77,6 +78,11 @@ class Gathering(Generic[T]):
     def coverage(self) -> tuple[Coverage, ...]:
         """Who answered so far."""
         return tuple(sorted(self._outcome.coverage, key=lambda coverage: str(coverage.scope)))
+
+    @property
+    def waiting(self) -> tuple[Scope, ...]:
+        """Who is being asked at this moment; an account stays among them until the last of its parts is done."""
+        return tuple(sorted(self._outcome.waiting, key=str))
 
     def __await__(self) -> Generator[Any, Any, Report[T]]:
         """The whole answer. Raises nothing for a cloud that fails: that is in the report."""
@@ -150,6 +156,8 @@ class Gathering(Generic[T]):
         began = anyio.current_time()
         timeout = asyncio.timeout(self._deadline)
         watch = _Watch(scope, timeout)
+        waiting = self._outcome.waiting
+        waiting.append(scope)
         try:
             async with timeout:
                 yield watch
@@ -163,6 +171,8 @@ class Gathering(Generic[T]):
             late = RequestTimeoutError(message, provider=scope.provider, account=scope.account)
             self._fail(scope, "deadline", late)
             watch.status = "failed"
+        finally:
+            waiting.remove(scope)
         if watch.status is not None:
             seconds = anyio.current_time() - began
             self._outcome.coverage.append(

@@ -39,8 +39,8 @@ async def sandbox(
         yield await running.enter_async_context(Fleet(accounts=accounts, **options))
 
 
-def account_at(simulator: Simulator, base: URL, **options: Any) -> Account:
+def account_at(simulator: Simulator, base: URL, name: str = ACCOUNT, **options: Any) -> Account:
     """The account for a driver of a simulator that is served at `base`."""
     endpoint = str(base.with_path(URL(simulator.endpoint).path))
     everything = {**simulator.credentials, "endpoint": endpoint, **options}
-    return Account(simulator.provider, ACCOUNT, everything, source="the sandbox")
+    return Account(simulator.provider, name, everything, source="the sandbox")

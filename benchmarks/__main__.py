@@ -1,0 +1,10 @@
+"""Run every benchmark."""
+
+from __future__ import annotations
+
+import sys
+
+from benchmarks import fan_out, imports
+from benchmarks.measure import report
+
+sys.exit(report([*imports.measure(), *fan_out.measure()]))
