@@ -144,6 +144,8 @@ def _console(ask: Ask, server: Server, argument: Any) -> Response:
         raise Failure(409, f"Instance {server.id} is not ready")
     lines = ["Linux version 6.12.0", f"Starting {server.name}", f"{server.name} login: "]
     length = argument.get("length") if isinstance(argument, dict) else None
+    if length is not None and not str(length).isdecimal():
+        raise Failure(400, f"Invalid input for field/attribute length. Value: {length}.")
     kept = lines if length is None else lines[len(lines) - min(int(length), len(lines)) :]
     return reply(200, {"output": "\n".join(kept)})
 

@@ -15,6 +15,22 @@ from aiocloud.simulators.openstack.wire import Ask, Failure, Payload, reply, sta
 from aiocloud.simulators.openstack.world import Flavor, Network, Picture, Port, Server
 
 MOST_USER_DATA = 65535
+# What a value has to be, and, in a list, each of its items.
+SHAPES: dict[str, tuple[type | tuple[type, ...], type | None]] = {
+    "flavorRef": ((str, int), None),
+    "imageRef": (str, None),
+    "key_name": (str, None),
+    "availability_zone": (str, None),
+    "user_data": (str, None),
+    "description": (str, None),
+    "adminPass": (str, None),
+    "metadata": (dict, None),
+    "networks": ((list, str), dict),
+    "security_groups": (list, dict),
+    "block_device_mapping_v2": (list, dict),
+    "tags": (list, str),
+}
+MOST_AT_ONCE = 1000  # even without a quota, so that one request cannot fill the memory
 NO_HOST = "No valid host was found. There are not enough hosts available."
 
 
@@ -22,6 +38,7 @@ NO_HOST = "No valid host was found. There are not enough hosts available."
 def create_servers(ask: Ask) -> Response:
     """One server, or several alike."""
     asked = ask.part("server")
+    _check_shapes(asked)
     name, least = name_of(asked), _count(asked, "min_count", 1)
     count = _count(asked, "max_count", least)
     _check(ask, asked)
@@ -42,6 +59,16 @@ def create_servers(ask: Ask) -> Response:
     return reply(202, {"server": body}, Location=f"{ask.base}/servers/{first.id}")
 
 
+def _check_shapes(asked: Payload) -> None:
+    for word, (whole, each) in SHAPES.items():
+        value = asked.get(word)
+        fits = value is None or isinstance(value, whole)
+        if fits and each is not None and isinstance(value, list):
+            fits = all(isinstance(item, each) for item in value)
+        if not fits:
+            raise Failure(400, f"Invalid input for field/attribute {word}. Value: {value}.")
+
+
 def _count(asked: Payload, word: str, default: int) -> int:
     given = str(asked.get(word, default))
     if not given.isdecimal() or int(given) < 1:
@@ -52,7 +79,7 @@ def _count(asked: Payload, word: str, default: int) -> int:
 def _check_quota(ask: Ask, count: int) -> None:
     most = ask.cloud.max_instances
     used = sum(1 for _ in ask.region.living(ask.project, ask.now)) if most >= 0 else 0
-    if 0 <= most < used + count:
+    if count > MOST_AT_ONCE or 0 <= most < used + count:
         raise Failure(
             403,
             f"Quota exceeded for instances: Requested {count}, but already used {used} of {most} instances",
@@ -135,16 +162,17 @@ def _ports(ask: Ask, asked: Payload, device: str) -> list[Port]:
 
 
 def _card(ask: Ask, wanted: Payload) -> Network | Port:
-    port, network = ask.region.ports.get(wanted.get("port", "")), ask.region.networks.get(wanted.get("uuid", ""))
-    if "port" in wanted and port is None:
-        raise Failure(400, f"Port id {wanted['port']} could not be found.")
-    if port is not None and port.device:
-        raise Failure(409, f"Port {port.id} is still in use.")
-    if port is None and network is None:
+    if wanted.get("port") is not None:
+        port = ask.region.ports.get(str(wanted["port"]))
+        if port is None:
+            raise Failure(400, f"Port id {wanted['port']} could not be found.")
+        if port.device:
+            raise Failure(409, f"Port {port.id} is still in use.")
+        return port
+    network = ask.region.networks.get(str(wanted.get("uuid")))
+    if network is None:
         raise Failure(400, f"Network {wanted.get('uuid')} could not be found.")
-    found = port or network
-    assert found is not None  # noqa: S101 - one of the two was just found
-    return found
+    return network
 
 
 def _plug(ask: Ask, card: Network | Port, device: str) -> Port:
@@ -195,4 +223,4 @@ def publish(ask: Ask, server: Server) -> None:
     """Give the server a floating address, where the cloud does so by itself."""
     outside = ask.region.network(external=True)
     if ask.cloud.auto_floating and outside is not None and server.ports:
-        ask.region.add_floating_ip(outside, server.project, server.ports[0])
+        ask.region.add_floating_ip(outside, server.project, server.ports[0]).automatic = True

@@ -64,14 +64,14 @@ def sign_in(ask: Ask) -> Response:
         raise Failure(400, "'methods' is a required property")
     until = None
     for method in methods:
-        proof = PROOFS.get(method)
+        proof = PROOFS.get(str(method))
         if proof is None:
             raise Failure(401, f"Attempted to authenticate with an unsupported method: {method}.")
         given = identity.get(method)
         older = proof(ask.cloud, given if isinstance(given, dict) else {})
         until = older.expires if older else until
     project = _scope(ask.cloud.account, auth, methods)
-    return _token(ask, ask.cloud.issue(project, tuple(methods), until), 201)
+    return _token(ask, ask.cloud.issue(project, tuple(map(str, methods)), until), 201)
 
 
 def _object(owner: Payload, name: str) -> Payload:

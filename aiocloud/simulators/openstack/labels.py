@@ -58,7 +58,10 @@ def show_tags(ask: Ask) -> Response:
 def set_tags(ask: Ask) -> Response:
     """These tags, and no other."""
     server = find(ask)
-    server.tags = [str(tag) for tag in ask.body.get("tags", [])]
+    tags = ask.body.get("tags")
+    if not isinstance(tags, list):
+        raise Failure(400, "Invalid input for field/attribute tags. 'tags' is a required property")
+    server.tags = [str(tag) for tag in tags]
     return reply(200, {"tags": server.tags})
 
 

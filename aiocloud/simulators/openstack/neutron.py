@@ -205,7 +205,7 @@ def _floating(ask: Ask) -> FloatingIP:
 
 
 def _wanted_port(ask: Ask, asked: Payload) -> Port | None:
-    port = ask.region.ports.get(asked.get("port_id") or "")
+    port = ask.region.ports.get(str(asked.get("port_id")))
     if asked.get("port_id") and port is None:
         raise Failure(404, f"Port {asked['port_id']} could not be found.", kind="PortNotFound")
     return port

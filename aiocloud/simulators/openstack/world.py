@@ -64,13 +64,14 @@ class Network:
 
 @dataclass(slots=True)
 class FloatingIP:
-    """A public address that can be put before a port."""
+    """A public address that can be put before a port; an `automatic` one came with a server, and goes with it."""
 
     id: str
     address: str
     network: Network
     project: str
     port: Port | None = None
+    automatic: bool = False
 
 
 @dataclass(slots=True)
@@ -207,11 +208,13 @@ class Region:
         return server
 
     def bury(self, server: Server) -> None:
-        """Forget a deleted server; its floating addresses remain the project's."""
+        """Forget a deleted server; the floating addresses that were put before it remain the project's."""
         del self.servers[server.id]
         for port in server.ports:
             self.ports.pop(port.id, None)
-            if port.floating is not None:
+            if port.floating is not None and port.floating.automatic:
+                self.floating_ips.pop(port.floating.id, None)
+            elif port.floating is not None:
                 self.connect(port.floating, None)
 
 
