@@ -105,12 +105,15 @@ class XmlRpcFaultError(Exception):
 class XmlRpc:
     """XML-RPC calls and answers, nil included.
 
+    `fallback` is the encoding of answers that are no UTF-8 whatever they say of themselves.
+
     >>> rpc = XmlRpc()
     >>> rpc.decode(rpc.answer([1, None]))
     [1, None]
     """
 
     name: str = "XML-RPC"
+    fallback: str | None = None
 
     def encode(self, method: str, *arguments: Any) -> bytes:
         """A method call."""
@@ -132,7 +135,7 @@ class XmlRpc:
             raise ValueError("an empty body")
         reader = Unmarshaller(use_builtin_types=True)
         reader.xml(None, None)  # the parser gives it text, not bytes in some encoding
-        parser = expat.ParserCreate()
+        parser = expat.ParserCreate(None if self.fallback is None or _is_utf8(body) else self.fallback)
         parser.StartDoctypeDeclHandler = _refuse_document_type
         parser.StartElementHandler = reader.start
         parser.EndElementHandler = reader.end
@@ -144,6 +147,14 @@ class XmlRpc:
             raise XmlRpcFaultError(fault.faultCode, str(fault.faultString)) from None
         except (expat.ExpatError, Error, LookupError, TypeError, AssertionError) as error:
             raise ValueError(f"not an XML-RPC answer: {error}") from error
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _refuse_document_type(*_: object) -> None:
