@@ -159,6 +159,8 @@ SIZE = Shape(
     disk=lambda flavor: flavor["disk"] + (flavor.get("OS-FLV-EXT-DATA:ephemeral") or 0) if "disk" in flavor else None,
 )
 
+# Of old, images name the domain of their maker, backwards: com.ubuntu, com.microsoft.server.
+FAMILIES = {"server": "windows", "fedoraproject": "fedora", "rockylinux": "rocky", "scientificlinux": "scientific"}
 ARCHITECTURES = {"x64": "x86_64", "amd64": "x86_64", "arm64": "aarch64"}
 
 
@@ -169,9 +171,8 @@ def _property(image: Mapping[str, Any], name: str) -> str | None:
 
 
 def _distribution(image: Mapping[str, Any]) -> str | None:
-    """The name of the distribution: of old, `com.ubuntu`."""
-    found = _property(image, "os_distro")
-    return found.rpartition(".")[2].lower() if found else None
+    word = (_property(image, "os_distro") or "").rpartition(".")[2].lower()
+    return FAMILIES.get(word, word) or None
 
 
 def _architecture(image: Mapping[str, Any]) -> str | None:
