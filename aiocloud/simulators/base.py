@@ -24,8 +24,8 @@ from aiocloud.http.message import Request, Response, headers_of
 class WorldClock:
     """The time of day in a simulated world, moved by the event loop's own clock.
 
-    It begins at `start` (now, by default) when it is first asked. On a loop with virtual time, a world
-    ages as fast as its sleepers are woken.
+    It begins at `start` (now, by default) when it is first asked on a running loop; before, it stands still. On a loop
+    with virtual time, a world ages as fast as its sleepers are woken.
     """
 
     def __init__(self, start: datetime | None = None) -> None:
@@ -34,11 +34,14 @@ class WorldClock:
 
     def __call__(self) -> datetime:
         """The aware datetime of this moment in the world."""
-        here = asyncio.get_running_loop().time()
+        if self._start is None:
+            self._start = datetime.now(UTC)
+        try:
+            here = asyncio.get_running_loop().time()
+        except RuntimeError:
+            return self._start
         if self._origin is None:
             self._origin = here
-            self._start = self._start or datetime.now(UTC)
-        assert self._start is not None  # noqa: S101 - set with the origin
         return self._start + timedelta(seconds=here - self._origin)
 
 

@@ -42,6 +42,9 @@ UNKNOWN_NODE = {
 }
 """An id that is well-formed and names nothing; "999999999" elsewhere."""
 
+OPTIONS: dict[str, dict[str, Any]] = {"ec2": {"region": ["eu-west-1", "us-east-1"]}}
+"""What a driver wants to be told beside its credentials."""
+
 LIVING = frozenset(NodeState) - {NodeState.TERMINATED}
 
 
@@ -126,4 +129,4 @@ def _clouds() -> list[str]:
 def cloud(request: pytest.FixtureRequest) -> Cloud:
     """Each provider in turn."""
     kind = get_simulator(request.param)
-    return Cloud(request.param, kind())
+    return Cloud(request.param, kind(), OPTIONS.get(request.param, {}))

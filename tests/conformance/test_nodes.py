@@ -174,7 +174,7 @@ def test_a_node_that_is_not_there_is_not_found_and_the_error_says_where(cloud: C
 
 
 def test_waiting_for_a_node_that_fails_to_come_names_it(cloud: Cloud) -> None:
-    cloud.simulator.boot = 10_000
+    cloud.simulator = type(cloud.simulator)(boot=10_000)
 
     async def scenario(driver: Any) -> None:
         node = await cloud.make(driver)
