@@ -112,8 +112,8 @@ def _create_image(ask: Ask, server: Server, argument: Any) -> Response:
     if reason:
         raise Failure(409, reason)
     done = ask.cloud.after(ask.cloud.boot / QUICK)
-    server.state.begin(during, then=then, at=done)
     picture = _snapshot(ask, server, asked)
+    server.state.begin(during, then=then, at=done)
     picture.state.begin("saving", then="active", at=done)
     ask.region.images[picture.id] = picture
     if ask.version >= (2, 45):
@@ -124,7 +124,7 @@ def _create_image(ask: Ask, server: Server, argument: Any) -> Response:
 def _snapshot(ask: Ask, server: Server, asked: Payload) -> Picture:
     source = ask.region.images.get(server.image or "")
     blank = Picture(id="", name="", created=ask.now)
-    own = {key: str(value) for key, value in (asked.get("metadata") or {}).items()}
+    own = {key: str(value) for key, value in _fields(asked.get("metadata") or {}, "metadata").items()}
     return replace(
         source or blank,
         id=str(uuid4()),

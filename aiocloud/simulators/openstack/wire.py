@@ -119,6 +119,7 @@ class Route:
 
     method: str
     pattern: str
+    parts: tuple[str, ...]
     handler: Handler
     since: Microversion
     until: Microversion
@@ -126,9 +127,8 @@ class Route:
 
     def match(self, path: Sequence[str]) -> dict[str, str] | None:
         """The path's names, if it is one of this route's."""
-        parts = self.pattern.split("/")[1:]
         names: dict[str, str] = {}
-        for part, given in zip(parts, path, strict=True):
+        for part, given in zip(self.parts, path, strict=True):
             if part[:1] == "{":
                 names[part[1:-1]] = given
             elif part != given:
@@ -159,9 +159,9 @@ class Service:
         method, _, pattern = spec.partition(" ")
 
         def add(handler: Handler) -> Handler:
-            first, *rest = pattern.split("/")[1:]
-            self._routes.setdefault((first, len(rest) + 1), []).append(
-                Route(method, pattern, handler, since, until, public)
+            parts = tuple(pattern.split("/")[1:])
+            self._routes.setdefault((parts[0], len(parts)), []).append(
+                Route(method, pattern, parts, handler, since, until, public)
             )
             return handler
 
