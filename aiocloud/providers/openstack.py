@@ -8,6 +8,7 @@ from typing import Any, Unpack
 from aiocloud.accounts import Account, Environment
 from aiocloud.dialects.openstack import OpenStackDriver, cloudsyaml
 from aiocloud.dialects.openstack.identity import (
+    SignIn,
     credential_sign_in,
     old_password_sign_in,
     password_sign_in,
@@ -68,30 +69,8 @@ class OpenStack(OpenStackDriver):
             merged: dict[str, Any] = {"account": cloud, **found, **given, **options}
             OpenStack.__init__(self, **merged)
             return
-        endpoint = options.get("endpoint")
-        if not endpoint:
-            raise ConfigurationError(
-                "openstack needs `endpoint`, the URL of Keystone, or `cloud`, a name in clouds.yaml"
-            )
-        ways = (password, application_credential_secret, token)
-        if sum(map(bool, ways)) != 1:
-            raise ConfigurationError("openstack needs one of `password`, `application_credential_secret` and `token`")
-        user = named(username, user_id, user_domain, user_domain_id)
-        place = named(project, project_id, project_domain, project_domain_id)
-        scope = {"project": place} if place else None
-        if application_credential_secret:
-            by_name = {"name": application_credential_name, "user": user}
-            by_id = {"id": application_credential_id}
-            sign_in = credential_sign_in(application_credential_secret, by_id if application_credential_id else by_name)
-        elif token:
-            sign_in = token_sign_in(token, scope)
-        elif password and endpoint.rstrip("/").endswith("/v2.0"):
-            tenant = {"tenantId": project_id, "tenantName": None if project_id else project}
-            sign_in = old_password_sign_in(password, username, {key: name for key, name in tenant.items() if name})
-        else:
-            sign_in = password_sign_in(password or "", user, scope)
         super().__init__(
-            sign_in,
+            _sign_in(options.get("endpoint"), given),
             microversion=microversion,
             ex_interface=ex_interface or "public",
             ex_endpoints=ex_endpoints,
@@ -113,10 +92,42 @@ class OpenStack(OpenStackDriver):
 NO_KEYWORDS = frozenset({"self", "__class__", "cloud", "options"})
 
 
-def named(name: str | None, given_id: str | None, domain: str | None, domain_id: str | None) -> dict[str, Any]:
+def _sign_in(endpoint: str | None, given: Mapping[str, Any]) -> SignIn:
+    """How to sign in with these keywords of the constructor. Raises ConfigurationError."""
+    if not endpoint:
+        raise ConfigurationError("openstack needs `endpoint`, the URL of Keystone, or `cloud`, a name in clouds.yaml")
+    user, project = _named("username", "user_id", "user", given), _named("project", "project_id", "project", given)
+    scope = {"project": project} if project else None
+    match {way: given[way] for way in cloudsyaml.WAYS if given.get(way)}:
+        case {"token": token, **others} if not others:
+            return token_sign_in(token, scope)
+        case {"application_credential_secret": secret, **others} if not others:
+            by_name = {"name": given.get("application_credential_name"), "user": user}
+            credential_id = given.get("application_credential_id")
+            return credential_sign_in(secret, {"id": credential_id} if credential_id else by_name)
+        case {"password": password, **others} if not others and user:
+            if endpoint.rstrip("/").endswith("/v2.0"):
+                return old_password_sign_in(password, given.get("username"), _tenant(given))
+            return password_sign_in(password, user, scope)
+    raise ConfigurationError(
+        "openstack needs one of `username` with `password`, `application_credential_secret`, and `token`"
+    )
+
+
+def _named(name: str, given_id: str, domain: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """A user or a project as Keystone wants it named: by id, or by name within a domain; empty if neither is known."""
-    if given_id:
-        return {"id": given_id}
-    if not name:
+    if given.get(given_id):
+        return {"id": given[given_id]}
+    if not given.get(name):
         return {}
-    return {"name": name, "domain": {"id": domain_id} if domain_id else {"name": domain or "Default"}}
+    by_id = given.get(f"{domain}_domain_id")
+    return {
+        "name": given[name],
+        "domain": {"id": by_id} if by_id else {"name": given.get(f"{domain}_domain") or "Default"},
+    }
+
+
+def _tenant(given: Mapping[str, Any]) -> dict[str, str]:
+    if given.get("project_id"):
+        return {"tenantId": given["project_id"]}
+    return {"tenantName": given["project"]} if given.get("project") else {}
