@@ -1,0 +1,109 @@
+"""The `aiocloud` command.
+
+arguments  what can be typed
+cheapest   offers of all clouds, cheapest first
+listing    nodes, images, sizes, locations
+nodes      create, destroy, reboot, start, stop
+serving    simulated clouds on loopback
+providers  what the drivers can do
+session    which clouds are asked
+offers     one offer, and the notes on many, in words
+records    models as JSON and as rows of CSV
+tables     what fits into a terminal
+progress   who is being asked at this moment
+output     where everything is written
+
+Exit status: 0 fine; 1 an error; 2 usage; 3 answered, but not by every cloud; 130 interrupted; 141 nobody reads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import logging
+import os
+import sys
+import warnings
+from argparse import Namespace
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+from aiocloud.cli.arguments import parse
+from aiocloud.cli.output import UsageError, complain
+from aiocloud.errors import AiocloudError, ProviderNotFoundError, RetiredProviderWarning
+
+OK, ERROR, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+
+
+def main(argv: Sequence[str] | None = None, *, today: Callable[[], date] = date.today) -> int:
+    """Run the command line; the exit status. `today` is the day by which the age of prices is told."""
+    try:
+        arguments = parse(sys.argv[1:] if argv is None else argv)
+        with _warnings_in_words(), _logs(debug=arguments.debug):
+            status = asyncio.run(_command(arguments.module)(arguments, today()))
+        sys.stdout.flush()
+    except SystemExit as leaving:  # argparse: help, version, usage
+        return leaving.code if isinstance(leaving.code, int) else ERROR
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+        return UNREAD
+    except (UsageError, ProviderNotFoundError) as error:
+        complain(str(error))
+        return USAGE
+    except (AiocloudError, OSError) as error:
+        complain(str(error) or type(error).__name__)
+        return ERROR
+    return status
+
+
+def _command(module: str) -> Callable[[Namespace, date], Coroutine[Any, Any, int]]:
+    run: Callable[[Namespace, date], Coroutine[Any, Any, int]]
+    run = importlib.import_module(f"{__name__}.{module}").run
+    return run
+
+
+@contextmanager
+def _warnings_in_words() -> Iterator[None]:
+    """Each warning about a retired provider once, as one line."""
+    said: set[str] = set()
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if str(message) not in said:
+            said.add(str(message))
+            complain(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", RetiredProviderWarning)
+        warnings.showwarning = show
+        yield
+
+
+@contextmanager
+def _logs(*, debug: bool) -> Iterator[None]:
+    """What the library warns of as lines on stderr; with `debug`, each request and its answer, too."""
+    ours, wire = logging.getLogger("aiocloud"), logging.getLogger("aiocloud.http")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("aiocloud: %(message)s"))
+    before, propagated = wire.level, ours.propagate
+    ours.addHandler(handler)
+    ours.propagate = False
+    if debug:
+        wire.setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        ours.removeHandler(handler)
+        ours.propagate = propagated
+        wire.setLevel(before)
+
+
+def _discard_output() -> None:
+    """Whoever read us has left. What is still buffered goes nowhere, so that Python's own exit stays silent."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):  # no real file, as under a test
+        return

@@ -1,0 +1,75 @@
+"""Which clouds are asked: the simulated, or the accounts that can be found."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiocloud.cli.output import complain, tell
+from aiocloud.errors import AiocloudError, ConfigurationError
+from aiocloud.fleet import Coverage, Failure, Fleet, sandbox
+from aiocloud.fleet.sandbox import ACCOUNT
+from aiocloud.simulators import get_simulator, simulator_ids
+
+COMPLETE, INCOMPLETE = 0, 3
+NONE_FOUND = (
+    "no account was found. Put one into accounts.toml, or set the variables of the provider's own tools; "
+    "--sandbox asks simulated clouds"
+)
+
+
+@asynccontextmanager
+async def open_fleet(arguments: Namespace, *, nodes: int = 0) -> AsyncIterator[Fleet]:
+    """The fleet that the arguments name. In the sandbox, each cloud has so many `nodes`."""
+    options: dict[str, Any] = {} if arguments.deadline is None else {"deadline": arguments.deadline}
+    if arguments.sandbox:
+        chosen = simulated(arguments.provider, arguments.account)
+        async with sandbox(chosen, nodes=nodes, **options) as fleet:
+            yield fleet
+        return
+    accounts, providers = arguments.account or None, arguments.provider or None
+    async with Fleet.from_env(accounts=accounts, providers=providers, **options) as fleet:
+        yield fleet
+
+
+def simulated(providers: Sequence[str], accounts: Sequence[str] = ()) -> list[str]:
+    """The simulated clouds of these names. Raises ConfigurationError for one that there is not."""
+    wanted = {provider.lower().replace("-", "_") for provider in providers}
+    chosen = [get_simulator(name).provider for name in sorted(wanted)] or simulator_ids()
+    for account in accounts:
+        if account not in (ACCOUNT, *(f"{provider}/{ACCOUNT}" for provider in chosen)):
+            known = ", ".join(f"{provider}/{ACCOUNT}" for provider in chosen)
+            raise ConfigurationError(f"{account!r} is no account of the sandbox. There are: {known}")
+    if not accounts or ACCOUNT in accounts:
+        return chosen
+    return [provider for provider in chosen if f"{provider}/{ACCOUNT}" in accounts]
+
+
+def facts(fleet: Fleet) -> str:
+    """What must be known of answers from the sandbox."""
+    told = [f"{scope.provider}: {get_simulator(scope.provider).facts}" for scope in fleet.scopes]
+    return "simulated clouds; facts: " + " ".join(told)
+
+
+def require_accounts(coverage: Sequence[Coverage]) -> None:
+    """Raises ConfigurationError where nobody was there to be asked."""
+    if not coverage:
+        raise ConfigurationError(NONE_FOUND)
+
+
+def conclude(coverage: Sequence[Coverage], failures: Sequence[Failure]) -> int:
+    """Tell who did not answer; the exit status.
+
+    Raises AiocloudError where nobody was there to be asked, or nobody answered.
+    """
+    require_accounts(coverage)
+    for failure in failures:
+        complain(f"{failure.scope} did not answer: {failure.reason}")
+    if failures and not any(each.status == "answered" for each in coverage):
+        raise AiocloudError("no cloud answered")
+    for each in coverage:
+        if each.status == "skipped":
+            tell(f"aiocloud: {each.scope} was not asked: its driver cannot do this")
+    return INCOMPLETE if failures else COMPLETE
