@@ -14,6 +14,7 @@ from aiocloud.models import Image, Location, Node, NodeState, Size
 from aiocloud.providers import get_driver
 from aiocloud.simulators import get_simulator, simulator_ids, virtualtime
 from aiocloud.simulators.base import Simulator
+from aiocloud.simulators.openstack import OpenStackSimulator
 
 T = TypeVar("T")
 
@@ -42,7 +43,10 @@ UNKNOWN_NODE = {
 }
 """An id that is well-formed and names nothing; "999999999" elsewhere."""
 
-OPTIONS: dict[str, dict[str, Any]] = {"ec2": {"region": ["eu-west-1", "us-east-1"]}}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "ec2": {"region": ["eu-west-1", "us-east-1"]},
+    "openstack": {"endpoint": OpenStackSimulator.endpoint},
+}
 """What a driver wants to be told beside its credentials."""
 
 LIVING = frozenset(NodeState) - {NodeState.TERMINATED}
