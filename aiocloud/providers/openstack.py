@@ -66,7 +66,8 @@ class OpenStack(OpenStackDriver):
         given = {name: value for name, value in locals().items() if name not in NO_KEYWORDS and value is not None}
         if cloud is not None:
             found = cloudsyaml.named_cloud(cloud, Environment.current())
-            merged: dict[str, Any] = {"account": cloud, **found, **given, **options}
+            wanted = {name: value for name, value in options.items() if value is not None}
+            merged: dict[str, Any] = {"account": cloud, **found, **given, **wanted}
             OpenStack.__init__(self, **merged)
             return
         super().__init__(

@@ -13,6 +13,7 @@ from typing import Any
 
 import anyio
 import pytest
+from yarl import URL
 
 from aiocloud.accounts import Environment
 from aiocloud.errors import (
@@ -35,6 +36,7 @@ from aiocloud.providers.openstack import OpenStack
 from aiocloud.simulators import virtualtime
 from aiocloud.simulators.base import Answer, LostAnswer, Refused, SlowAnswer
 from aiocloud.simulators.openstack import OpenStackSimulator
+from aiocloud.simulators.server import serve
 from aiocloud.values import Secret
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ3v9mEoQWyT1LBy6+FQ3GMgN7oQ3zTHt5p8DqGl5pWc harbour"
@@ -352,6 +354,16 @@ async def test_the_version_of_an_api_is_settled_whatever_the_catalogue_says(url:
     assert transport.requests[-1].url.path == "/v2/images"
 
 
+async def test_the_whole_way_works_over_real_http() -> None:
+    simulator = OpenStackSimulator()
+    expected = populate(simulator, 3)
+    async with serve(simulator) as root:
+        where = str(root).rstrip("/") + URL(simulator.endpoint).path
+        async with driver(simulator, endpoint=where, transport=None) as cloud:
+            assert sorted(node.id for node in await cloud.list_nodes()) == sorted(expected)
+            assert len(await cloud.list_images()) > 25
+
+
 # ---- microversions ----
 
 
@@ -392,6 +404,15 @@ async def test_a_region_that_is_down_is_not_taken_for_an_old_one() -> None:
     with pytest.raises(ServiceUnavailableError, match="No server available"):
         await cloud.list_nodes()
     assert await cloud.list_nodes() == []  # the failure was not kept
+
+
+async def test_a_region_that_is_down_is_tried_once_by_twenty_calls_at_the_same_time() -> None:
+    simulator = OpenStackSimulator(latency=0.01)
+    simulator.faults.append(Answer(on="GET /v2.1/", status=503))
+    cloud = driver(simulator, retry=ONCE)
+    outcomes = await asyncio.gather(*(cloud.get_node("5a0c") for _ in range(20)), return_exceptions=True)
+    assert {type(outcome) for outcome in outcomes} == {ServiceUnavailableError}
+    assert simulator.calls["GET /v2.1/"] == 1
 
 
 async def test_a_microversion_of_the_users_choice_is_not_asked_for_first() -> None:
@@ -889,6 +910,10 @@ def test_every_cloud_of_clouds_yaml_and_of_the_variables_is_an_account(clouds: P
     assert "tide" not in repr(list(accounts.values()))
     for name in ("home", "work", "default"):
         assert OpenStack(**accounts[name].options, account=name).account == name
+
+
+def test_an_option_that_is_none_leaves_the_one_of_the_file(clouds: Path) -> None:
+    assert OpenStack(cloud="home", region=None).region == "north-1"
 
 
 def test_a_cloud_is_named_and_what_else_is_given_counts_more(clouds: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,7 +12,14 @@ from typing import Any, Generic, TypeVar
 import anyio
 
 from aiocloud.dialects.openstack.shapes import ERRORS
-from aiocloud.errors import ApiError, InvalidCredsError, MalformedResponseError, RateLimitReachedError, ServerError
+from aiocloud.errors import (
+    ApiError,
+    CloudError,
+    InvalidCredsError,
+    MalformedResponseError,
+    RateLimitReachedError,
+    ServerError,
+)
 from aiocloud.http.client import Api, Client
 from aiocloud.http.paging import LinkPaging
 from aiocloud.mapping import dig
@@ -42,20 +50,37 @@ IMAGE = Api(paging=LinkPaging("next", size={"limit": "1000"}), errors=ERRORS, he
 
 
 class Once(Generic[T]):
-    """Something that is made on first use, by one caller however many want it. A failure is not kept."""
+    """Something that is made on first use, by one caller however many want it.
+
+    A failure fails those who waited for it too, and is not kept: the next caller tries again.
+    """
 
     def __init__(self, make: Callable[[], Awaitable[T]]) -> None:
         self._make = make
         self._lock = anyio.Lock()
         self._made: list[T] = []
+        self._failures: list[CloudError] = []
 
     async def __call__(self) -> T:
         """The thing itself."""
-        if not self._made:
-            async with self._lock:
-                if not self._made:
-                    self._made.append(await self._make())
+        if self._made:
+            return self._made[0]
+        failures = self._failures
+        async with self._lock:
+            if failures:
+                raise copy.copy(failures[0])
+            if not self._made:
+                self._made.append(await self._attempt())
         return self._made[0]
+
+    async def _attempt(self) -> T:
+        """Make it. All who wait by now hold the list that a failure goes into; those who come later, a new one."""
+        try:
+            return await self._make()
+        except CloudError as error:
+            self._failures.append(error)
+            self._failures = []
+            raise
 
 
 @dataclass(frozen=True, slots=True)
