@@ -7,7 +7,6 @@ from typing import Any
 
 from aiocloud.dialects.ec2 import IMAGE, filters
 from aiocloud.driver import Compute, id_of
-from aiocloud.errors import NotFoundError
 from aiocloud.http.paging import Pager
 from aiocloud.models import Image, Location, Node
 from aiocloud.providers.ec2.regional import Regional
@@ -49,7 +48,7 @@ class Images(Regional, Compute):
         """One image by its id, whoever owns it. Raises NotFoundError."""
         found = await self.list_images(location=location, ex_ids=[id_of(image)])
         if not found:
-            raise NotFoundError(f"no image {id_of(image)!r}", provider=self.provider, account=self.account)
+            raise self._missing(f"no image {id_of(image)!r}", "InvalidAMIID.NotFound")
         return found[0]
 
     async def ex_create_image(

@@ -39,14 +39,13 @@ class Market(Regional, Compute):
         return Pager.of(sizes)
 
     def list_locations(self) -> Pager[Location]:
-        """The regions that the account may use; the zones are told of those in which this driver works."""
+        """The regions in which this driver works, with the account's zones."""
         return Pager.of(self._places)
 
     def list_offers(self, *, location: Location | str | None = None) -> Pager[Offer]:
-        """Every size in every region that the account may use, with the region's price.
+        """Every size in every region in which this driver works, or in the one named, with the price there.
 
-        In the regions where this driver works the API tells the sizes, elsewhere the catalogue does. Whether a size can
-        be had at this moment is not said.
+        Whether a size can be had at this moment is not said.
         """
 
         async def pagers() -> list[Pager[Offer]]:
@@ -57,9 +56,7 @@ class Market(Regional, Compute):
 
     def _offered(self, place: Location) -> Pager[Offer]:
         async def offers() -> list[Offer]:
-            asked = not self._anonymous and (self._scope is None or place.id in self._scope)
-            sizes = await self._sizes(place.id) if asked else self._listed(place.id)
-            return self.offers_of(place, sizes)
+            return self.offers_of(place, await self._sizes(place.id))
 
         return Pager.of(offers)
 
@@ -102,24 +99,19 @@ class Market(Regional, Compute):
     # ---- places ----
 
     async def _places(self) -> list[Location]:
-        """All places, with their zones where this driver works."""
         places = await self._bare()
         if self._anonymous:
             return places
-        ours = [place.id for place in places if self._scope is None or place.id in self._scope]
-        told = await together(*[partial(self._zones, self.query(region)) for region in ours])
-        zones = dict(zip(ours, told, strict=True))
-        return [_with_zones(place, zones[place.id]) if place.id in zones else place for place in places]
+        zones = await together(*[partial(self._zones, self.query(place.id)) for place in places])
+        return [_with_zones(place, told) for place, told in zip(places, zones, strict=True)]
 
     async def _bare(self) -> list[Location]:
+        """The places without their zones."""
+        if self._scope is not None:
+            return [self._place(region) for region in self._scope]
         if self._anonymous:
-            known = self._scope if self._scope is not None else self._catalogue().regions
-            return [self._place(region) for region in known]
-        return [
-            self._place(region["regionName"], region)
-            for region in await self.ex_list_regions()
-            if self._covers(region["regionName"])
-        ]
+            return [self._place(region) for region in self._catalogue().regions]
+        return [self._place(region["regionName"], region) for region in await self.ex_list_regions()]
 
     def _place(self, region: str, payload: Mapping[str, Any] | None = None) -> Location:
         known = REGIONS.get(region, Region(region, ""))

@@ -19,7 +19,6 @@ from aiocloud.dialects.ec2 import (
     permission,
 )
 from aiocloud.driver import id_of
-from aiocloud.errors import NotFoundError
 from aiocloud.http.paging import Pager
 from aiocloud.models import Location, Node
 from aiocloud.providers.ec2.regional import Regional
@@ -50,7 +49,7 @@ class Networks(Regional):
         params = {"GroupId": [_id(group)]}
         found = await query.list("DescribeSecurityGroups", GROUP, "securityGroupInfo", params)
         if not found:
-            raise NotFoundError(f"no security group {_id(group)!r}", provider=self.provider, account=self.account)
+            raise self._missing(f"no security group {_id(group)!r}", "InvalidGroup.NotFound")
         return found[0]
 
     async def ex_create_security_group(
@@ -111,7 +110,7 @@ class Networks(Regional):
         query = await self._query_at(address, location)
         association = address if isinstance(address, str) else address.association
         if association is None:
-            raise NotFoundError(f"{_id(address)} has no node", provider=self.provider, account=self.account)
+            raise self._missing(f"{_id(address)} has no node", "InvalidAssociationID.NotFound")
         await query.call("DisassociateAddress", {"AssociationId": association})
 
     async def ex_release_address(self, address: Address | str, *, location: Place = None) -> None:

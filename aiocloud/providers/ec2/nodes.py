@@ -52,7 +52,7 @@ class Nodes(Regional, PowerControl):
         query = await self._query_of(node)
         found = await query.list("DescribeInstances", NODE, reservations, {"InstanceId": [id_of(node)]})
         if not found:
-            raise NotFoundError(f"no node {id_of(node)!r}", provider=self.provider, account=self.account)
+            raise self._missing(f"no node {id_of(node)!r}", "InvalidInstanceID.NotFound")
         return found[0]
 
     async def create_node(
@@ -156,8 +156,7 @@ class Nodes(Regional, PowerControl):
         found = await query.list("DescribeSecurityGroups", _named_group, "securityGroupInfo", params)
         known = dict(found)
         if missing := [name for name in names if name not in known]:
-            message = f"no security group {', '.join(missing)} in {vpc}"
-            raise NotFoundError(message, provider=self.provider, account=self.account)
+            raise self._missing(f"no security group {', '.join(missing)} in {vpc}", "InvalidGroup.NotFound")
         return [known.get(group, group) for group in groups]
 
     async def _vpc_of(self, query: Query, subnet: str | None) -> str:
@@ -169,8 +168,7 @@ class Nodes(Regional, PowerControl):
             answer = await query.call("DescribeVpcs", {"Filter": filters({"isDefault": "true"})}, idempotent=True)
             found = answer.get("vpcSet")
         if not found:
-            message = f"no subnet {subnet!r}" if subnet else "the account has no default network: name `ex_subnet`"
-            raise NotFoundError(message, provider=self.provider, account=self.account)
+            raise self._missing(f"no subnet {subnet!r}" if subnet else "there is no default network: name `ex_subnet`")
         vpc: str = found[0]["vpcId"]
         return vpc
 

@@ -64,8 +64,6 @@ class Regional(Driver):
     ) -> None:
         super().__init__(**options)
         self._anonymous = False
-        self._elsewhere: frozenset[str] = frozenset()
-        self._alone = False
         self._queries: dict[str, Query] = {}
         self._home = HOME
         if access_key_id or secret_access_key:
@@ -124,7 +122,7 @@ class Regional(Driver):
 
         A profile that relies on single sign-on, a role or a process holds none: it is not among the accounts until
         `aws configure export-credentials --profile NAME` has made one of it. Nor is the role of the instance that
-        this runs on: EC2() without arguments finds that.
+        this runs on: EC2() without arguments finds that. An account for which no region is named is seen in all.
         """
         seen = set()
         if found := sources.from_variables(environment):
@@ -144,28 +142,17 @@ class Regional(Driver):
         return driver
 
     async def parts(self) -> Sequence[Driver]:
-        """A driver for each region.
-
-        The first one also answers for the places and offers in regions where this driver does not work.
-        """
+        """A driver for each region."""
         if self._anonymous or len(self._scope or ()) == 1:
             return [self]
         regions = await self._regions()
         self.transport  # noqa: B018 - opened here, so that the parts share it
-        parts = [self._part(region) for region in regions]
-        if parts:
-            parts[0]._alone, parts[0]._elsewhere = False, frozenset(regions[1:])
-        return parts
+        return [self._part(region) for region in regions]
 
     def _part(self, region: str) -> Self:
         part = copy.copy(self)
-        part.region = region
-        part._home, part._scope, part._alone = region, (region,), True
+        part.region, part._home, part._scope = region, region, (region,)
         return part
-
-    def _covers(self, region: str) -> bool:
-        """Whether places and offers of that region are for this driver to list, and not for another part."""
-        return region in (self._scope or ()) if self._alone else region not in self._elsewhere
 
     # ---- for the resources ----
 
@@ -194,8 +181,7 @@ class Regional(Driver):
             return region
         known = await self._enabled()
         if region not in known:
-            message = f"no region {region!r}; there are: {', '.join(known)}"
-            raise NotFoundError(message, provider=self.provider, account=self.account)
+            raise self._missing(f"no region {region!r}; there are: {', '.join(known)}")
         return region
 
     def _everywhere(self, there: Callable[[Query], Pager[T]], location: Location | str | None = None) -> Pager[T]:
@@ -223,9 +209,12 @@ class Regional(Driver):
         answers = await together(*[partial(look, self.query(region)) for region in regions])
         query = next((query for query in answers if query is not None), None)
         if query is None:
-            message = f"no node {id_of(node)!r} in {', '.join(regions)}"
-            raise NotFoundError(message, provider=self.provider, account=self.account)
+            raise self._missing(f"no node {id_of(node)!r} in {', '.join(regions)}", "InvalidInstanceID.NotFound")
         return query
+
+    def _missing(self, message: str, code: str | None = None) -> NotFoundError:
+        """The error for what is not there, with the API's word for it where it has one."""
+        return NotFoundError(message, code=code, provider=self.provider, account=self.account)
 
     def ex_list_regions(self, *, ex_all: bool = False) -> Pager[Any]:
         """The regions that the account may use, as the API tells them; `ex_all` adds those it has not asked for."""
@@ -244,7 +233,7 @@ def _account(name: str, key: Credentials, region: str | None, source: str) -> Ac
         "access_key_id": key.access_key_id,
         "secret_access_key": key.secret_access_key,
         "session_token": key.session_token,
-        "region": region,
+        "region": region or "all",
     }
     return Account("ec2", name, options, source=source)
 
