@@ -42,5 +42,5 @@ async def sandbox(
 def account_at(simulator: Simulator, base: URL, name: str = ACCOUNT, **options: Any) -> Account:
     """The account for a driver of a simulator that is served at `base`."""
     endpoint = str(base.with_path(URL(simulator.endpoint).path))
-    everything = {**simulator.credentials, "endpoint": endpoint, **options}
+    everything = {**simulator.credentials, **simulator.whole, "endpoint": endpoint, **options}
     return Account(simulator.provider, name, everything, source="the sandbox")

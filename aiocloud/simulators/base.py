@@ -177,6 +177,8 @@ class Simulator(ABC):
     as_of: ClassVar[date | None] = None
     endpoint: ClassVar[str]
     """The base URL of the API as a driver's `endpoint` wants it; only its path matters when served."""
+    whole: ClassVar[Mapping[str, str]] = {}
+    """The keywords by which a driver is told to work in all regions, where it otherwise would not."""
 
     def __init__(
         self,

@@ -63,6 +63,7 @@ class EC2Simulator(Simulator):
 
     provider: ClassVar[str] = "ec2"
     endpoint: ClassVar[str] = "https://ec2.us-east-1.amazonaws.com/"
+    whole = {"region": "all"}
     as_of: ClassVar[date | None] = CATALOGUE.as_of
     facts: ClassVar[str] = (
         f"Instance types, and the regions that offer them, as of {CATALOGUE.as_of}: {CATALOGUE.source}."
