@@ -10,7 +10,7 @@ from aiocloud.errors import ConfigurationError, NotFoundError
 from aiocloud.http.paging import Pager
 from aiocloud.mapping import dig, raw
 from aiocloud.models import Image, Location, Node, Size
-from aiocloud.providers.softlayer.guests import GUEST, Order, tag_words, text_of
+from aiocloud.providers.softlayer.guests import GUEST, Order, tag_words
 from aiocloud.providers.softlayer.nodes import Nodes
 from aiocloud.providers.softlayer.shop import IMAGE_GROUP
 from aiocloud.values import Secret
@@ -40,7 +40,7 @@ class Extras(Nodes):
 
     async def ex_set_user_data(self, node: Node | str, user_data: str | bytes) -> None:
         """Replace its user data."""
-        await self._act(node, "setUserMetadata", [text_of(user_data)])
+        await self._act(node, "setUserMetadata", [self._user_data(user_data)])
 
     async def ex_pause_node(self, node: Node | str) -> None:
         """Freeze a running guest, memory and all."""

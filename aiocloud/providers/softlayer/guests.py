@@ -167,11 +167,3 @@ def _component(vlan: int | None, groups: Sequence[int]) -> dict[str, Any]:
     network = {"networkVlan": {"id": vlan}} if vlan else {}
     bindings = [{"securityGroup": {"id": group}} for group in groups]
     return {**network, **({"securityGroupBindings": bindings} if bindings else {})}
-
-
-def text_of(user_data: str | bytes | None) -> str | None:
-    """User data as the API takes it: text. Raises ConfigurationError for bytes that are none."""
-    try:
-        return user_data.decode() if isinstance(user_data, bytes) else user_data
-    except UnicodeDecodeError as error:
-        raise ConfigurationError("softlayer takes user data that is text, in UTF-8") from error

@@ -16,7 +16,7 @@ from aiocloud.http.paging import Pager
 from aiocloud.http.together import together
 from aiocloud.mapping import raw
 from aiocloud.models import Image, KeyPair, Location, Node, NodeAuthPassword, NodeAuthSSHKey, NodeState, Size
-from aiocloud.providers.softlayer.guests import GUEST, MASK, NODE, Order, tag_words, text_of
+from aiocloud.providers.softlayer.guests import GUEST, MASK, NODE, Order, tag_words
 from aiocloud.providers.softlayer.keys import Keys
 from aiocloud.providers.softlayer.services import equal
 from aiocloud.providers.softlayer.shop import Shop
@@ -29,6 +29,7 @@ class Nodes(Shop, Keys, PowerControl):
     """Guests: listed, made, switched and destroyed."""
 
     features = frozenset({"ssh_key", "user_data", "tags"})
+    user_data_limit = 65535  # IBM names none: this is what fits on the same kind of drive with OpenStack
 
     def list_nodes(self, *, location: Location | str | None = None) -> Pager[Node]:
         """All guests, by the hour and by the month, or those in one data centre."""
@@ -88,7 +89,7 @@ class Nodes(Shop, Keys, PowerControl):
             size=id_of(size),
             image=id_of(image),
             location=self._place(location),
-            user_data=text_of(user_data),
+            user_data=self._user_data(user_data),
             hourly=ex_hourly,
             private_network_only=ex_private_network_only,
             local_disk=ex_local_disk,
@@ -180,6 +181,14 @@ class Nodes(Shop, Keys, PowerControl):
     def _node(self, payload: Any) -> Node:
         node: Node = self.read(NODE, payload)
         return node
+
+    def _user_data(self, user_data: str | bytes | None) -> str | None:
+        """User data as the API takes it: text, and no base64."""
+        self.encoded_user_data(user_data)  # refuses too much
+        try:
+            return user_data.decode() if isinstance(user_data, bytes) else user_data
+        except UnicodeDecodeError as error:
+            raise ConfigurationError("softlayer takes user data that is text, in UTF-8") from error
 
     def _place(self, location: Location | str | None) -> str:
         place = id_of(location) if location is not None else self.region
