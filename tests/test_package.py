@@ -76,8 +76,9 @@ def test_a_retired_provider_warns_of_its_end_and_names_its_successor(monkeypatch
 
 @pytest.mark.parametrize("provider", list(Provider))
 def test_an_unknown_keyword_is_a_type_error(provider: Provider) -> None:
+    simulator = get_simulator(provider)()
     with pytest.raises(TypeError, match="tokem"):
-        get_driver(str(provider))(**get_simulator(provider)().credentials, tokem="x")
+        get_driver(str(provider))(**simulator.credentials, endpoint=simulator.endpoint, tokem="x")
 
 
 def _modules() -> list[str]:

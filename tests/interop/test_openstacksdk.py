@@ -93,12 +93,13 @@ async def test_a_server_lives_its_whole_life(quay: OpenStack) -> None:
         seen.append(compute.wait_for_server(server, **SOON).status)
         compute.reboot_server(server, "SOFT")
         seen.append(compute.get_server(server.id).status)
-        compute.wait_for_server(server, **SOON)
+        # The client takes a stale ACTIVE for an answer, so each wait begins with a fresh look.
+        compute.wait_for_server(compute.get_server(server.id), **SOON)
         compute.stop_server(server)
         seen.append(compute.get_server(server.id).task_state)
         seen.append(compute.wait_for_server(server, "SHUTOFF", **SOON).status)
         compute.start_server(server)
-        seen.append(compute.wait_for_server(server, **SOON).status)
+        seen.append(compute.wait_for_server(compute.get_server(server.id), **SOON).status)
         compute.delete_server(server)
         compute.wait_for_delete(server, **SOON)
         return [*seen, *(each.name for each in compute.servers())]
