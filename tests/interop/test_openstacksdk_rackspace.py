@@ -94,11 +94,11 @@ async def test_a_server_lives_its_whole_life(rackspace: Rackspace) -> None:
         running = compute.wait_for_server(server, **SOON)
         compute.reboot_server(server, "HARD")
         seen = [compute.get_server(server.id).status]
-        compute.wait_for_server(server, **SOON)
+        compute.wait_for_server(compute.get_server(server.id), **SOON)
         compute.stop_server(server)
         seen.append(compute.wait_for_server(server, "SHUTOFF", **SOON).status)
         compute.start_server(server)
-        seen.append(compute.wait_for_server(server, **SOON).status)
+        seen.append(compute.wait_for_server(compute.get_server(server.id), **SOON).status)
         compute.delete_server(server)
         compute.wait_for_delete(server, **SOON)
         compute.delete_keypair("quay", ignore_missing=False)
