@@ -32,7 +32,7 @@ class OpenStack(OpenStackDriver):
 
     An `endpoint` that ends in /v2.0 signs in with user name and password as clouds of before 2018 want it. `prices`
     is the user's own table, by name or id of the flavor: {"m1.small": "0.05 EUR/hour"}.
-    See `OpenStackCompute` for `region`, `microversion` and the keywords that begin with `ex_`.
+    See `OpenStackAccount` for `region`, `microversion` and the keywords that begin with `ex_`.
     """
 
     provider = "openstack"

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import base64
 import binascii
-import copy
 import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, ClassVar, Literal, TypeVar, Unpack
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import anyio
 
 from aiocloud.creation import Creation, new_token
-from aiocloud.dialects.openstack.identity import Catalogue, SignIn
-from aiocloud.dialects.openstack.regions import ACCEPT, NETWORKS_BY_THEMSELVES, Nova, Region, parse
-from aiocloud.dialects.openstack.shapes import ERRORS, IMAGE, KEY_PAIR, MARK, NODE, SIZE
-from aiocloud.driver import KeyPairs, NodeAuth, Options, PowerControl, id_of
+from aiocloud.dialects.openstack.account import OpenStackAccount
+from aiocloud.dialects.openstack.regions import NETWORKS_BY_THEMSELVES, Nova, Region
+from aiocloud.dialects.openstack.shapes import IMAGE, KEY_PAIR, MARK, NODE, SIZE
+from aiocloud.driver import KeyPairs, NodeAuth, PowerControl, id_of
 from aiocloud.errors import (
     CloudError,
     ConfigurationError,
@@ -28,10 +27,7 @@ from aiocloud.errors import (
     MalformedResponseError,
     NotFoundError,
 )
-from aiocloud.http.auth import TokenAuth
-from aiocloud.http.client import Api, Client
 from aiocloud.http.paging import Pager
-from aiocloud.http.ratelimit import RateLimiter
 from aiocloud.http.together import together
 from aiocloud.mapping import dig
 from aiocloud.models import (
@@ -54,165 +50,11 @@ PATIENCE = 5.0
 for this, and must not lose the id meanwhile."""
 
 
-class OpenStackCompute(PowerControl, KeyPairs):
-    """What providers of OpenStack inherit. They say how to sign in; the catalogue says where the rest is.
+class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
+    """Nova and Glance. Locations are regions; `OpenStackAccount` tells how they are chosen."""
 
-    `region` is one, several or none: then all of the catalogue take part. Locations are the regions. A node id without
-    its Node is looked for in all of them; so give the Node where you have it.
-
-    ex_interface   which of a service's endpoints to use: public, internal or admin
-    ex_endpoints   URLs by service (compute, image, network), in place of the catalogue's; `{region}` and
-                   `{project_id}` in them are filled in. It is also the way to permit plain HTTP where the catalogue
-                   names it while signing in is over https: without it the token is not sent there
-    ex_countries   ISO country codes by region, which no catalogue tells
-    microversion   the compute microversion to speak. By default the best up to 2.46; from 2.47 on servers do not
-                   tell their flavor's id, so that `Node.size` is None. With "" none is asked for
-    compute_name   for providers: which service of type compute, where the catalogue has several
-    """
-
-    protocol = "OpenStack: Keystone, Nova 2.1, Glance 2, Neutron 2, JSON"
     features = frozenset({"ssh_key", "password", "generates_password", "user_data", "tags", "idempotent_create"})
     user_data_limit = 49149  # 65535 once encoded
-    api = Api(errors=ERRORS, headers=ACCEPT)
-    places: ClassVar[Mapping[str, tuple[str, str]]] = {}
-    """ISO country and city by region, where the provider's documentation tells."""
-
-    def __init__(
-        self,
-        sign_in: SignIn,
-        *,
-        compute_name: str | None = None,
-        microversion: str | None = None,
-        ex_interface: str = "public",
-        ex_endpoints: Mapping[str, str] | None = None,
-        ex_countries: Mapping[str, str] | None = None,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(**options)
-        self.redactor.add(sign_in.secret)
-        if microversion and parse(microversion) is None:
-            raise ConfigurationError(f"a microversion is written as in '2.46', not {microversion!r}")
-        for region, country in (ex_countries or {}).items():
-            if not re.fullmatch("[A-Z]{2}", country):
-                raise ConfigurationError(f"ex_countries: {country!r} for {region} is no ISO code such as 'DE'")
-        self._compute_name = compute_name
-        self._microversion = microversion
-        self._interface = ex_interface
-        self._overrides = dict(ex_endpoints or {})
-        self._countries = dict(ex_countries or {})
-        self._identity = self.connect(endpoint=sign_in.url(self.endpoint or self.api.base_url))
-        self._known: dict[str, Region] = {}  # shared with the driver's parts
-
-        async def fetch() -> Any:
-            return await sign_in(self._identity)
-
-        self._token = TokenAuth(fetch, header="X-Auth-Token", now=self.now, redactor=self.redactor)
-
-    # ---- regions ----
-
-    async def _catalogue(self) -> Catalogue:
-        token = await self._token.token()
-        return Catalogue(
-            provider=self.provider,
-            account=self.account,
-            endpoints=token.data["endpoints"],
-            project=token.data["project"],
-            interface=self._interface,
-            overrides=self._overrides,
-            secure=self._identity.base_url.scheme == "https",
-            compute_name=self._compute_name,
-        )
-
-    async def _regions(self) -> list[Region]:
-        """The regions to work in: those that were asked for, or all. Raises NotFoundError for one that is not there."""
-        catalogue = await self._catalogue()
-        there = catalogue.regions()
-        asked = [self.region] if isinstance(self.region, str) else list(self.region or there)
-        if not asked:
-            raise ConfigurationError(
-                f"{self.provider}: signing in gave no {self._interface} compute endpoint. Name the `project` to work "
-                "in, or the `ex_endpoints` and the `region`"
-            )
-        if len(asked) > 1 and "{region}" not in self._overrides.get("compute", "{region}"):
-            raise ConfigurationError(f"ex_endpoints needs {{region}} in its URL of compute, for there are {asked}")
-        return [self._at(catalogue, name) for name in asked]
-
-    async def _region(self, name: str) -> Region:
-        return self._at(await self._catalogue(), name)
-
-    def _at(self, catalogue: Catalogue, asked: str) -> Region:
-        name = next((each for each in catalogue.regions() if each.casefold() == asked.casefold()), None)
-        if name is None:
-            if "compute" not in self._overrides:
-                raise catalogue.missing("compute", asked)
-            name = asked
-        if name not in self._known:
-            self._known[name] = self._new_region(catalogue, name)
-        return self._known[name]
-
-    def _new_region(self, catalogue: Catalogue, name: str) -> Region:
-        limiter = RateLimiter(self._limits or self.api.limits, now=self.now)
-
-        def connect(api: Api, url: str) -> Client:
-            return self.connect(api, endpoint=url, auth=self._token, limiter=limiter)
-
-        def url(service: str) -> str:
-            return catalogue.url(service, name)
-
-        return Region(name, url=url, connect=connect, microversion=self._microversion)
-
-    async def _one(self, location: Location | str | None) -> Region:
-        """The region of that name, or the only one there is."""
-        if location is not None:
-            return await self._region(id_of(location))
-        regions = await self._regions()
-        if len(regions) > 1:
-            names = ", ".join(region.name for region in regions)
-            raise ConfigurationError(
-                f"{self.provider} needs a `location`, or a `region` for the driver; there are: {names}"
-            )
-        return regions[0]
-
-    async def _those(self, location: Location | str | None) -> list[Region]:
-        return [await self._region(id_of(location))] if location is not None else await self._regions()
-
-    async def _home(self, node: Node | str) -> Region:
-        """The region of a node."""
-        if isinstance(node, Node) and node.location is not None:
-            return await self._region(node.location)
-        regions = await self._regions()
-        if len(regions) == 1:
-            return regions[0]
-        found = await self._search(regions, id_of(node))
-        return await self._region(found.location or "")
-
-    async def _search(self, regions: Sequence[Region], node_id: str) -> Node:
-        """The node of that id in one of the regions; all are asked, and one that fails is not taken for a no."""
-
-        async def look(region: Region) -> Node | CloudError:
-            try:
-                return await self._get(region, node_id)
-            except CloudError as error:
-                return error
-
-        outcomes = await together(*[_bind(look, region) for region in regions])
-        for outcome in outcomes:
-            if isinstance(outcome, Node):
-                return outcome
-        failures = [outcome for outcome in outcomes if isinstance(outcome, CloudError)]
-        raise next((error for error in failures if not isinstance(error, NotFoundError)), failures[0])
-
-    async def parts(self) -> Sequence[OpenStackCompute]:
-        """A driver for each region."""
-        regions = await self._regions()
-        return [self._part(region.name) for region in regions] if len(regions) > 1 else [self]
-
-    def _part(self, region: str) -> OpenStackCompute:
-        _ = self.transport  # opened here, so that it is this driver that closes it
-        part = copy.copy(self)
-        part.region = region
-        part._own_session = None
-        return part
 
     # ---- lists ----
 
@@ -309,6 +151,32 @@ class OpenStackCompute(PowerControl, KeyPairs):
         return Pager.chain(pagers)
 
     # ---- nodes ----
+
+    async def _home(self, node: Node | str) -> Region:
+        """The region of a node."""
+        if isinstance(node, Node) and node.location is not None:
+            return await self._region(node.location)
+        regions = await self._regions()
+        if len(regions) == 1:
+            return regions[0]
+        found = await self._search(regions, id_of(node))
+        return await self._region(found.location or "")
+
+    async def _search(self, regions: Sequence[Region], node_id: str) -> Node:
+        """The node of that id in one of the regions; all are asked, and one that fails is not taken for a no."""
+
+        async def look(region: Region) -> Node | CloudError:
+            try:
+                return await self._get(region, node_id)
+            except CloudError as error:
+                return error
+
+        outcomes = await together(*[_bind(look, region) for region in regions])
+        for outcome in outcomes:
+            if isinstance(outcome, Node):
+                return outcome
+        failures = [outcome for outcome in outcomes if isinstance(outcome, CloudError)]
+        raise next((error for error in failures if not isinstance(error, NotFoundError)), failures[0])
 
     async def get_node(self, node: Node | str) -> Node:
         """The server as it is now."""
