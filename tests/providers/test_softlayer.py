@@ -503,7 +503,7 @@ def test_offers_differ_by_place_and_cost_few_requests() -> None:
         amounts = {(offer.location.id, offer.size.id): offer.price.amount for offer in offers if offer.price}
         assert amounts["dal13", "BL2_8X32X100"] == Decimal("0.44205")
         assert amounts["ams03", "BL2_8X32X100"] == Decimal("0.44224")
-        assert sum(simulator.calls.values()) == 4
+        assert sum(simulator.calls.values()) == 5
         assert {offer.location.id for offer in await driver.list_offers(location="mil01")} == {"mil01"}
         sizes = {size.id: size.price for size in await driver.list_sizes(location="ams03")}
         assert sizes["BL2_8X32X100"] == next(
@@ -531,6 +531,7 @@ def test_a_flavour_that_names_its_places_is_offered_nowhere_else() -> None:
                 {"id": 1, "keyName": "B1_1X2X25", "prices": [price(1, ".05")], "locations": [{"name": "mil01"}]},
                 {"id": 2, "keyName": "B1_2X4X25", "prices": [price(1, "")]},
             ],
+            "getAccountRestrictedActivePresets": [{"id": 2, "keyName": "B1_2X4X25", "prices": [price(1, "")]}],
             "getItems": [],
         }[method]
 

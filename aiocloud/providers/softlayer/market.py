@@ -139,9 +139,9 @@ class PriceList:
         self.presets = list(presets)
         self._special: dict[tuple[Any, Any], list[Mapping[str, Any]]] = defaultdict(list)
         for item in items:
-            for price in item.get("prices") or ():
-                if price.get("locationGroupId"):
-                    self._special[item["id"], price["locationGroupId"]].append(price)
+            for price in dig(item, "prices") or ():
+                if group := dig(price, "locationGroupId"):
+                    self._special[dig(item, "id"), group].append(price)
 
     def total(self, preset: Mapping[str, Any], groups: Iterable[Any]) -> Decimal | None:
         """The hourly fee of a flavour where these groups of prices hold."""
@@ -170,7 +170,7 @@ class Place:
 
 def sold_in(preset: Mapping[str, Any], place: str) -> bool:
     """Whether a flavour is sold in a data centre; most name none, which means everywhere."""
-    named = [center.get("name") for center in preset.get("locations") or ()]
+    named = [dig(center, "name") for center in preset.get("locations") or ()]
     return not named or place in named
 
 

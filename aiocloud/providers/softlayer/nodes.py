@@ -14,7 +14,7 @@ from aiocloud.driver import NodeAuth, PowerControl, id_of
 from aiocloud.errors import CloudError, ConfigurationError, ConflictError
 from aiocloud.http.paging import Pager
 from aiocloud.http.together import together
-from aiocloud.mapping import raw
+from aiocloud.mapping import dig, raw
 from aiocloud.models import Image, KeyPair, Location, Node, NodeAuthPassword, NodeAuthSSHKey, NodeState, Size
 from aiocloud.providers.softlayer.guests import GUEST, MASK, NODE, Order, tag_words
 from aiocloud.providers.softlayer.keys import Keys
@@ -127,7 +127,7 @@ class Nodes(Shop, Keys, PowerControl):
         found = await self._guests(raw, "id,fullyQualifiedDomainName", where)
         wanted = order.full_name.casefold()
         return frozenset(
-            str(guest["id"]) for guest in found if str(guest.get("fullyQualifiedDomainName")).casefold() == wanted
+            str(dig(guest, "id")) for guest in found if str(dig(guest, "fullyQualifiedDomainName")).casefold() == wanted
         )
 
     async def _tagged(self, node: Node, words: str, tags: Mapping[str, str]) -> Node:

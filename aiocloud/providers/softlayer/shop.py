@@ -89,9 +89,10 @@ class Shop(SoftLayerAccount, Compute):
         if self._package is None:
             where = {"keyName": {"operation": market.PACKAGE}}
             found = await self.services.call("Product_Package", "getAllObjects", mask="id,keyName", conditions=where)
-            if not found:
+            number = next((dig(package, "id") for package in found or ()), None)
+            if number is None:
                 raise self.no(NotFoundError, f"the catalogue has no {market.PACKAGE}")
-            self._package = int(found[0]["id"])
+            self._package = int(number)
         return self._package
 
     async def _market(self) -> tuple[list[Place], PriceList]:
@@ -99,7 +100,7 @@ class Shop(SoftLayerAccount, Compute):
         package = await self._package_id()
         places, presets, items = await together(
             lambda: self._places(package),
-            lambda: self._goods(package, "activePresets", market.PRESETS),
+            lambda: self._presets(package),
             lambda: self._goods(package, "items", market.ITEMS),
         )
         return places, PriceList(presets, items)
@@ -110,10 +111,18 @@ class Shop(SoftLayerAccount, Compute):
         return [
             Place(
                 self.read(market.LOCATION, center),
-                frozenset(group["id"] for group in center.get("priceGroups") or ()),
+                frozenset(dig(group, "id") for group in dig(center, "priceGroups") or ()),
             )
-            for center in {center.get("name"): center for center in centers}.values()
+            for center in {dig(center, "name"): center for center in centers}.values()
         ]
+
+    async def _presets(self, package: int) -> list[Mapping[str, Any]]:
+        """The flavours for everybody, and those for this account."""
+        everybodys, ours = await together(
+            lambda: self._goods(package, "activePresets", market.PRESETS),
+            lambda: self._goods(package, "accountRestrictedActivePresets", market.PRESETS),
+        )
+        return list({dig(preset, "keyName"): preset for preset in (*everybodys, *ours)}.values())
 
     async def _goods(self, package: int, name: str, mask: str) -> list[Mapping[str, Any]]:
         method = f"get{name[0].upper()}{name[1:]}"
