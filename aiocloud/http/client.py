@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from yarl import URL
 
-from aiocloud.errors import CloudError, MalformedResponseError
+from aiocloud.errors import CloudError, ConfigurationError, MalformedResponseError
 from aiocloud.http.auth import with_headers
 from aiocloud.http.codecs import Codec, Json
 from aiocloud.http.errors import ErrorLayer, ErrorTable, page_title
@@ -76,7 +76,7 @@ class Client:
         now: Callable[[], datetime],
     ) -> None:
         self.api = api
-        self.base_url = URL((endpoint or api.base_url).rstrip("/"))
+        self.base_url = _base_url(endpoint or api.base_url, provider)
         self.provider = provider
         self.account = account
         self.redactor = redactor or Redactor()
@@ -195,6 +195,16 @@ class Client:
             return shape(payload, provider=self.provider, account=self.account)
         except CloudError as error:
             raise self.errors.stamp(error, operation) from error.__cause__
+
+
+def _base_url(text: str, provider: str) -> URL:
+    try:
+        url = URL(text.rstrip("/"))
+    except ValueError as error:
+        raise ConfigurationError(f"{provider}: the endpoint {text!r} is no URL: {error}") from error
+    if not url.host or url.scheme not in ("http", "https"):
+        raise ConfigurationError(f"{provider}: the endpoint {text!r} is no URL that begins with https:// and a host")
+    return url
 
 
 def _with_body(request: Request, body: bytes, kind: str) -> Request:

@@ -156,3 +156,12 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
     drawn = {word for line in (errors.__doc__ or "").splitlines() for word in line.split() if word.endswith("Error")}
     there = {kind.__name__ for kind in every_error(errors.AiocloudError) if kind.__module__ == errors.__name__}
     assert there <= drawn
+
+
+@pytest.mark.parametrize("endpoint", ["nowhere", "http://host:portv4", "ftp://files.example", "https://"])
+def test_an_endpoint_that_is_no_url_is_refused_before_any_request(endpoint: str) -> None:
+    async def network(request: Request) -> Response:
+        raise AssertionError("no request is needed")
+
+    with pytest.raises(errors.ConfigurationError, match="quay: the endpoint"):
+        Client(Api(), network, provider="quay", endpoint=endpoint, now=now)
