@@ -137,7 +137,7 @@ class Creation:
         except AiocloudError:
             return None  # refused: there is no node
         except asyncio.CancelledError:
-            return self._lost(f"no answer came within {GRACE:g} s")
+            return self._lost("its clean-up was interrupted" if done else f"no answer came within {GRACE:g} s")
         try:
             with anyio.fail_after(GRACE):
                 await self.destroy(node)

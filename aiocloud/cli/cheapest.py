@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
-from aiocloud.cli.offers import aligned, converted, explanation, gib, headline, notes, quoted, samples
+from aiocloud.cli.offers import aligned, converted, disk, explanation, headline, memory, notes, quoted, samples
 from aiocloud.cli.output import UsageError, need_rich, say, say_json, tell
 from aiocloud.cli.progress import watching
 from aiocloud.cli.records import document, header, offer_record, row
@@ -36,7 +36,7 @@ async def run(arguments: Namespace, today: date) -> int:
         async with watching(asking, fleet.scopes, arguments):
             report = await asking
         require_accounts(report.coverage)
-        remarks = [facts(fleet)] if arguments.sandbox else []
+        remarks = facts(fleet) if arguments.sandbox else []
     selection = select(report.items, query, top=arguments.top, keep_rejected=False)
     WRITERS[arguments.format](selection, report, arguments)
     remarks = [*notes(selection, today, explained=arguments.explain), *remarks]
@@ -81,8 +81,8 @@ def columns(shown: Sequence[Ranked], query: Query) -> list[Column]:
         column("cloud", lambda offer: "/".join(filter(None, (offer.provider, offer.account))), least=12),
         column("size", lambda offer: offer.size.id, least=12),
         column("vcpus", lambda offer: offer.size.vcpus, rank=3, right=True),
-        column("RAM GiB", lambda offer: gib(offer.size.ram), rank=1, right=True),
-        column("disk GiB", lambda offer: offer.size.disk, rank=4, right=True),
+        column("RAM", lambda offer: memory(offer.size.ram), rank=1, right=True),
+        column("disk", lambda offer: disk(offer.size.disk), rank=4, right=True),
         column("location", lambda offer: offer.location.id, least=10),
         column("city", lambda offer: offer.location.city, rank=6, least=10),
         column("country", lambda offer: offer.location.country or "?", rank=2),

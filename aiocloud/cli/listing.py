@@ -10,7 +10,7 @@ from contextlib import aclosing
 from datetime import date
 from typing import Any, cast
 
-from aiocloud.cli.offers import aligned, gib
+from aiocloud.cli.offers import aligned, disk, memory
 from aiocloud.cli.output import need_rich, say, say_json, tell
 from aiocloud.cli.progress import watching
 from aiocloud.cli.records import document, header, kind_of, record, row
@@ -35,10 +35,13 @@ async def run(arguments: Namespace, today: date) -> int:
             if arguments.format == "json":
                 items = [record(item, extra=arguments.extra) for item in report.items]
                 say_json(document(items, report.failures, report.coverage))
-            else:
-                _table(report.items, arguments.command)
-        if arguments.sandbox:
-            tell(facts(fleet))
+            elif report.items:
+                draw(COLUMNS[arguments.command](report.items))
+            elif any(coverage.status == "answered" for coverage in report.coverage):
+                whose = " at the clouds that answered" if report.failures else ""
+                say(f"no {arguments.command}{whose}")
+        for remark in facts(fleet) if arguments.sandbox else ():
+            tell(remark)
     return conclude(asking.coverage, asking.failures)
 
 
@@ -54,13 +57,6 @@ async def _stream(asking: Gathering[Any], arguments: Namespace) -> None:
             sys.stdout.flush()
 
 
-def _table(items: Sequence[Any], what: str) -> None:
-    if not items:
-        say(f"no {what}")
-        return
-    draw(COLUMNS[what](items))
-
-
 def _column(items: Sequence[Any], title: str, cell: Callable[[Any], Any], **more: Any) -> Column:
     known = [cell(item) for item in items]
     return Column(title=title, cells=["" if it is None else str(it) for it in known], **more)
@@ -73,13 +69,18 @@ def nodes_table(nodes: Sequence[Node]) -> list[Column]:
         _column(nodes, "id", lambda node: node.id, least=12),
         _column(nodes, "name", lambda node: node.name, least=12),
         _column(nodes, "state", lambda node: node.state),
-        _column(nodes, "public addresses", lambda node: " ".join(node.public_ips), rank=1, least=15),
-        _column(nodes, "private addresses", lambda node: " ".join(node.private_ips), rank=6, least=13),
+        _column(nodes, "public addresses", lambda node: _addresses(node.public_ips), rank=1),
+        _column(nodes, "private addresses", lambda node: _addresses(node.private_ips), rank=6),
         _column(nodes, "size", lambda node: node.size, rank=3, least=12),
         _column(nodes, "location", lambda node: node.location, rank=2, least=10),
         _column(nodes, "image", lambda node: node.image, rank=5, least=12),
         _column(nodes, "created", lambda node: node.created_at and node.created_at.date(), rank=4),
     ]
+
+
+def _addresses(addresses: Sequence[str]) -> str:
+    """The first, and how many more there are: all stand in the other formats."""
+    return " ".join([*addresses[:1], *([f"+{len(addresses) - 1}"] if len(addresses) > 1 else [])])
 
 
 def images_table(images: Sequence[Image]) -> list[Column]:
@@ -101,8 +102,8 @@ def sizes_table(sizes: Sequence[Size]) -> list[Column]:
         _column(sizes, "id", lambda size: size.id),
         _column(sizes, "name", lambda size: size.name if size.name != size.id else "", rank=6, least=16),
         _column(sizes, "vcpus", lambda size: size.vcpus, right=True),
-        _column(sizes, "RAM GiB", lambda size: gib(size.ram), right=True),
-        _column(sizes, "disk GiB", lambda size: size.disk, rank=2, right=True),
+        _column(sizes, "RAM", lambda size: memory(size.ram), right=True),
+        _column(sizes, "disk", lambda size: disk(size.disk), rank=2, right=True),
         _column(sizes, "arch", lambda size: size.arch, rank=3),
         Column(title="price", cells=_prices(sizes), rank=1, right=True),
         _column(sizes, "price of", lambda size: size.price and size.price.as_of, rank=4),

@@ -117,7 +117,7 @@ async def _create(arguments: Namespace) -> int:
             node = await _without_loss(making, arguments.name)
         except (InvalidRequestError, NotFoundError) as error:
             if hints := await _hints(driver, arguments):
-                raise ConfigurationError(f"{error}. {'. '.join(hints)}") from error
+                raise ConfigurationError(f"{error}. {' '.join(hints)}") from error
             raise
         await _present(driver, node, arguments)
     return COMPLETE

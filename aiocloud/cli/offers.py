@@ -51,9 +51,14 @@ def aligned(values: Sequence[Decimal]) -> list[str]:
     return [f"{value:.{digits}f}" for value in values]
 
 
-def gib(mib: int | None) -> str:
-    """Memory in GiB."""
-    return "" if mib is None else f"{mib / 1024:.4g}"
+def memory(mib: int | None) -> str:
+    """Memory as users write it: "4G"."""
+    return "" if mib is None else f"{mib / 1024:.4g}G"
+
+
+def disk(count: int | None) -> str:
+    """Disk as users write it: "80G"."""
+    return "" if count is None else f"{count}G"
 
 
 def place(location: Location) -> str:
@@ -84,8 +89,8 @@ def headline(selection: Selection, failures: Sequence[Failure]) -> str:
         text
         for text, known in (
             (f"{size.vcpus} vcpus", size.vcpus),
-            (f"{gib(size.ram)} GiB ram", size.ram),
-            (f"{size.disk} GiB disk", size.disk),
+            (f"{memory(size.ram)} ram", size.ram),
+            (f"{disk(size.disk)} disk", size.disk),
         )
         if known is not None
     ]

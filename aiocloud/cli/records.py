@@ -152,9 +152,9 @@ def _cell(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case list():
-            return " ".join(map(str, value))
+            return "; ".join(map(str, value))
         case Mapping():
-            return " ".join(f"{key}={each}" for key, each in value.items())
+            return "; ".join(f"{key}={each}" for key, each in value.items())
     return str(value)
 
 

@@ -47,10 +47,10 @@ def simulated(providers: Sequence[str], accounts: Sequence[str] = ()) -> list[st
     return [provider for provider in chosen if f"{provider}/{ACCOUNT}" in accounts]
 
 
-def facts(fleet: Fleet) -> str:
+def facts(fleet: Fleet) -> list[str]:
     """What must be known of answers from the sandbox."""
-    told = [f"{scope.provider}: {get_simulator(scope.provider).facts}" for scope in fleet.scopes]
-    return "simulated clouds; facts: " + " ".join(told)
+    told = {scope.provider: " ".join(get_simulator(scope.provider).facts.split()) for scope in fleet.scopes}
+    return ["simulated clouds; facts:", *(f"  {provider}: {text}" for provider, text in told.items())]
 
 
 def require_accounts(coverage: Sequence[Coverage]) -> None:

@@ -13,7 +13,6 @@ from aiocloud.accounts import Account
 from aiocloud.fleet.fleet import Fleet
 from aiocloud.simulators import get_simulator, simulator_ids
 from aiocloud.simulators.base import Simulator, WorldClock
-from aiocloud.simulators.server import serve
 
 ACCOUNT = "sandbox"
 
@@ -27,6 +26,8 @@ async def sandbox(
     Each cloud lives on the day of which its facts are, so that prices carry that date. `latency` is the delay of
     every answer in seconds, `nodes` how many nodes each cloud has from the beginning; `options` are those of `Fleet`.
     """
+    from aiocloud.simulators.server import serve  # with aiohttp, which a fleet needs only when it asks
+
     async with AsyncExitStack() as running:
         accounts = []
         for provider in providers if providers is not None else simulator_ids():

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from decimal import Decimal
+
+import pytest
+
+from aiocloud.simulators.linode import LinodeSimulator
+from tests.cli.conftest import Ran
+
+SANDBOX = ("--sandbox", "--provider", "linode", "cheapest")
+
+
+def test_the_answer_comes_first_and_says_what_where_and_of_when(run: Callable[..., Ran]) -> None:
+    ran = run(*SANDBOX, "--ram", "4G", "--inside", "DE")
+    first = ran.out.splitlines()[0]
+    assert ran.status == 0
+    assert first.startswith("Cheapest: Linode g6-standard-2 (2 vcpus, 4G ram, 80G disk) in Frankfurt")
+    assert "Germany" in first
+    assert "0.036 USD an hour, about 26.28 USD a month (730 h)" in first
+    assert "Price of 2024-07-11, from the provider's API." in first
+
+
+def test_old_prices_are_called_old_and_simulated_facts_simulated(run: Callable[..., Ran]) -> None:
+    ran = run(*SANDBOX, "--top", "3")
+    assert "Linode prices are those of 2024-07-11, 864 days old" in ran.out
+    assert "simulated clouds; facts:\n  linode: Types and prices as Linode's API gave them" in ran.out
+
+
+@pytest.mark.parametrize("width", [80, 100, 160])
+def test_the_table_fits_the_terminal(width: int, run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    ran = run(*SANDBOX, "--ram", "4G", "--currency", "EUR")
+    table = ran.out.split("\n\n")[1].splitlines()
+    assert len(table) == 12  # the head, ten offers, how many more there are
+    assert max(map(len, table)) <= width
+    assert not any("…" in line for line in table[:-1])
+    assert {"size", "location", "country", "EUR/h"} <= set(table[0].split())
+
+
+def test_a_conversion_tells_the_day_of_the_rates(run: Callable[..., Ran]) -> None:
+    ran = run(*SANDBOX, "--ram", "4G", "--currency", "EUR")
+    assert "exchange rates are those of " in ran.out
+    assert "Quoted as 0.036 USD/hour on 2024-07-11" in ran.out
+    assert "exchange rates" not in run(*SANDBOX).out
+
+
+def test_json_is_one_document_with_exact_amounts(run: Callable[..., Ran]) -> None:
+    ran = run(*SANDBOX, "--ram", "4G", "--outside", "US", "--format", "json", "--top", "40")
+    told = json.loads(ran.out)
+    assert set(told) >= {"items", "failures", "coverage"}
+    hourly = [Decimal(item["hourly"]) for item in told["items"]]
+    assert hourly == sorted(hourly)
+    assert hourly[0] == Decimal("0.036")
+    assert [item["rank"] for item in told["items"]] == list(range(1, 41))
+    assert "US" not in {item["location"]["country"] for item in told["items"]}
+    assert {item["size"]["ram"] >= 4096 for item in told["items"]} == {True}
+    assert told["items"][0]["price"]["as_of"] == "2024-07-11"
+    assert "extra" not in told["items"][0]["size"]
+    assert told["coverage"][0]["status"] == "answered"
+
+
+def test_csv_and_jsonl_hold_the_same_offers(run: Callable[..., Ran]) -> None:
+    rows = list(csv.DictReader(io.StringIO(run(*SANDBOX, "--format", "csv").out)))
+    lines = [json.loads(line) for line in run(*SANDBOX, "--format", "jsonl").out.splitlines()]
+    assert len(rows) == len(lines) == 10
+    assert [row["size_id"] for row in rows] == [line["size"]["id"] for line in lines]
+    assert [row["price_amount"] for row in rows] == [line["price"]["amount"] for line in lines]
+
+
+def test_an_explanation_counts_every_clause_and_shows_a_few_of_each(run: Callable[..., Ran]) -> None:
+    told = json.loads(run(*SANDBOX, "--ram", "4G", "--outside", "US", "--explain", "--format", "json").out)
+    assert set(told["explained"]) == set(told["left_out"]) == {"ram", "sold out", "country"}
+    assert {len(some) for some in told["explained"].values()} == {3}
+    asked = run(*SANDBOX, "--ram", "4G", "--outside", "US", "--explain").out
+    assert f"rejected for country: {told['left_out']['country']}, such as" in asked
+    assert "ram 1024 MiB < 4096 MiB" in asked
+
+
+def test_nothing_that_matches_is_said_so(run: Callable[..., Ran]) -> None:
+    ran = run(*SANDBOX, "--vcpus", "100000")
+    assert ran.status == 0
+    assert ran.out.startswith("No offer matches: at least 100000 vcpus.")
+
+
+def test_an_answer_without_one_cloud_says_so_and_ends_with_3(
+    run: Callable[..., Ran], configure: Callable[..., None], linode: LinodeSimulator
+) -> None:
+    configure(prod=linode)
+    configure(token="wrong", stale=LinodeSimulator())
+    ran = run("cheapest", "--account", "prod", "--account", "stale")
+    assert ran.status == 3
+    assert ran.out.startswith("Cheapest of the clouds that answered: Linode")
+    assert "aiocloud: linode/stale did not answer: " in ran.err
+    assert "Check the credentials of this account" in ran.err
+    told = json.loads(run("cheapest", "--account", "prod", "--account", "stale", "--format", "json").out)
+    assert [failure["account"] for failure in told["failures"]] == ["stale"]
+    assert {each["account"]: each["status"] for each in told["coverage"]} == {"prod": "answered", "stale": "failed"}
+
+
+def test_no_answer_at_all_is_an_error(run: Callable[..., Ran], configure: Callable[..., None]) -> None:
+    configure(token="wrong", stale=LinodeSimulator())
+    ran = run("cheapest", "--account", "stale")
+    assert ran.status == 1
+    assert ran.err.endswith("aiocloud: no cloud answered\n")
