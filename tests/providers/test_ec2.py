@@ -254,6 +254,7 @@ def test_parts_fail_one_by_one() -> None:
         assert isinstance(there, EC2)
         assert len(await here.list_nodes()) == 1
         assert [place.id for place in await here.list_locations()] == ["eu-west-1"]
+        assert [part.part for part in (here, there)] == ["eu-west-1", "af-south-1"]
         with pytest.raises(InvalidCredsError, match=r"ec2 \(prod\)"):  # the region is not enabled
             await there.list_nodes()
 
@@ -356,6 +357,8 @@ async def test_without_credentials_the_catalogue_is_offered_and_nothing_is_sent(
     assert (small.ram, small.vcpus, small.arch) == (2048, 2, "arm64")
     assert small.price is not None
     assert await ec2.parts() == [ec2]
+    with pytest.raises(NotFoundError, match="no region 'atlantis' in the catalogue"):
+        await ec2.list_sizes(location="atlantis")
     with pytest.raises(InvalidCredsError, match="AWS_ACCESS_KEY_ID"):
         await ec2.list_nodes()
     assert wire.sent == []
@@ -387,6 +390,20 @@ async def test_a_refusal_is_told_in_our_words(code: str, status: int, kind: type
     error = caught.value
     assert type(error) is kind
     assert str(error).startswith(f"ec2 (prod): the reason ({status}, {code}, request ab12)")
+
+
+async def test_of_several_errors_the_first_is_told() -> None:
+    errors = "".join(
+        f"<Error><Code>{code}</Code><Message>{code}</Message></Error>" for code in ("VcpuLimitExceeded", "B")
+    )
+    wire = Wire(f"<Response><Errors>{errors}</Errors></Response>", 400)
+    with pytest.raises(QuotaExceededError, match="VcpuLimitExceeded"):
+        await wired(wire).list_nodes()
+
+
+async def test_what_else_a_word_may_mean_is_said() -> None:
+    with pytest.raises(InvalidCredsError, match="not able to validate, or the account has not enabled this region"):
+        await wired(Wire(refusal("AuthFailure", "not able to validate"), 401)).list_nodes()
 
 
 @pytest.mark.parametrize(

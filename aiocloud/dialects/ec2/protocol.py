@@ -78,9 +78,33 @@ CODES: Mapping[str, type[ApiError]] = {
     "ServiceUnavailable": ServiceUnavailableError,
 }
 
+HINTS = {
+    "AuthFailure": "or the account has not enabled this region",
+    "RequestExpired": "or the clock of this machine is wrong",
+}
+"""What else a word may mean, where its message does not say."""
+
+
+def _error(body: Any) -> Any:
+    """The error in an answer, the first if there are several."""
+    found = dig(body, "Response.Errors.Error")
+    return found[0] if isinstance(found, list) else found
+
+
+def _code(body: Any) -> str | None:
+    code: str | None = dig(_error(body), "Code")
+    return code
+
+
+def _message(body: Any) -> str | None:
+    message: str | None = dig(_error(body), "Message")
+    hint = HINTS.get(_code(body) or "")
+    return f"{message.rstrip('. ')}, {hint}" if message and hint else message
+
+
 ERRORS = ErrorTable(
-    code="Response.Errors.Error.Code",
-    message=lambda body: dig(body, "Response.Errors.Error.Message"),
+    code=_code,
+    message=_message,
     request_id="Response.RequestID",
     codes=CODES,
     codec=XML,

@@ -38,11 +38,11 @@ class Keys(Regional, KeyPairs):
             await self.query(region).call("DeleteKeyPair", {"KeyName": name}, idempotent=True)
 
 
-async def import_key(query: Query, name: str, key_material: str) -> KeyPair:
+async def import_key(query: Query, name: str, key_material: str, *, idempotent: bool = False) -> KeyPair:
     """Make a public key known in one region. Raises ConflictError if the name is taken."""
     line = key_material.strip()
     params = {"KeyName": name, "PublicKeyMaterial": base64.b64encode(line.encode()).decode()}
-    payload = await query.call("ImportKeyPair", params)
+    payload = await query.call("ImportKeyPair", params, idempotent=idempotent)
     return query.client.read(KEY_PAIR, {**payload, "publicKey": line}, operation="ImportKeyPair")
 
 
@@ -51,7 +51,7 @@ async def known_key(query: Query, key_material: str) -> str:
     digest = hashlib.sha256(read_public_key(key_material)).hexdigest()
     name = f"aiocloud-{digest[:32]}"
     with suppress(ConflictError):  # known already: no other key has that name
-        await import_key(query, name, key_material)
+        await import_key(query, name, key_material, idempotent=True)
     return name
 
 

@@ -33,8 +33,7 @@ class Market(Regional, Compute):
         """
 
         async def sizes() -> list[Size]:
-            region = self._home if self._anonymous and location is None else None
-            return await self._sizes(region or await self._known_region(location))
+            return await self._sizes(await self._known_region(location))
 
         return Pager.of(sizes)
 
@@ -62,9 +61,12 @@ class Market(Regional, Compute):
 
     async def _known_region(self, location: Location | str | None) -> str:
         """The region of a place; without credentials there is nobody to ask for those we do not know."""
-        if self._anonymous and location is not None:
-            return region_of(id_of(location))
-        return await self._region_of(location)
+        if not self._anonymous or location is None:
+            return await self._region_of(location)
+        region, known = region_of(id_of(location)), self._catalogue().regions
+        if region not in known:
+            raise self._missing(f"no region {region!r} in the catalogue; there are: {', '.join(known)}")
+        return region
 
     # ---- sizes ----
 

@@ -151,7 +151,8 @@ class Regional(Driver):
 
     def _part(self, region: str) -> Self:
         part = copy.copy(self)
-        part.region, part._home, part._scope = region, region, (region,)
+        part.part, part.region = region, region
+        part._home, part._scope = region, (region,)
         return part
 
     # ---- for the resources ----
