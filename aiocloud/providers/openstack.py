@@ -85,7 +85,7 @@ class OpenStack(OpenStackDriver):
         """Every cloud of clouds.yaml (with secure.yaml), and the one of the variables OS_*."""
         return cloudsyaml.accounts(cls.provider, environment)
 
-    def price_of(self, size: Size, region: str | None) -> Price | None:
+    def _price_of(self, size: Size, region: str | None) -> Price | None:
         """What the user's own table says."""
         return self._prices.get(size.id) or self._prices.get(size.name)
 

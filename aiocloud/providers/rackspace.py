@@ -95,7 +95,7 @@ class Rackspace(OpenStackDriver):
             if "username" in found and "api_key" in found:
                 yield Account("rackspace", name, found, source=str(path))
 
-    def price_of(self, size: Size, region: str | None) -> Price | None:
+    def _price_of(self, size: Size, region: str | None) -> Price | None:
         """What the table says; its regions are those of the older cloud."""
         return catalogue.load("rackspace").price(size.id, region) if region else None
 

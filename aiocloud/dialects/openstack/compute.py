@@ -128,14 +128,14 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         zones = dig(payload, "availabilityZoneInfo") or ()
         return tuple(zone["zoneName"] for zone in zones if dig(zone, "zoneState.available") is not False)
 
-    def price_of(self, size: Size, region: str | None) -> Price | None:
+    def _price_of(self, size: Size, region: str | None) -> Price | None:
         """What a flavor costs in a region, or wherever it is; OpenStack itself knows no prices."""
         return None
 
     def _sized(self, region: str | None) -> Callable[..., Size]:
         def read(payload: Any, **context: Any) -> Size:
             size = SIZE(payload, **context)
-            return replace(size, price=self.price_of(size, region))
+            return replace(size, price=self._price_of(size, region))
 
         return read
 
