@@ -26,7 +26,7 @@ def mark(yes: bool) -> str:
 
 
 def row(driver: type[Driver]) -> list[str]:
-    features = getattr(driver, "features", frozenset())
+    features: frozenset[str] = getattr(driver, "features", frozenset())
     status = f"retired {driver.retired.since}" if driver.retired else "living"
     return [
         f"[{driver.title}](providers/{driver.provider}.md)",

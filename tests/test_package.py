@@ -7,6 +7,7 @@ import inspect
 import pkgutil
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -77,8 +78,9 @@ def test_a_retired_provider_warns_of_its_end_and_names_its_successor(monkeypatch
 @pytest.mark.parametrize("provider", list(Provider))
 def test_an_unknown_keyword_is_a_type_error(provider: Provider) -> None:
     simulator = get_simulator(provider)()
+    driver: Any = get_driver(provider)
     with pytest.raises(TypeError, match="tokem"):
-        get_driver(str(provider))(**simulator.credentials, endpoint=simulator.endpoint, tokem="x")
+        driver(**simulator.credentials, endpoint=simulator.endpoint, tokem="x")
 
 
 def _modules() -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -36,7 +36,7 @@ async def serve(
         await runner.cleanup()
 
 
-def _endpoint(handler: Handler) -> web.RequestHandler | object:
+def _endpoint(handler: Handler) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def endpoint(request: web.Request) -> web.Response:
         question = Request(
             method=request.method,
