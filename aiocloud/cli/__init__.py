@@ -41,11 +41,12 @@ def main(argv: Sequence[str] | None = None, *, today: Callable[[], date] = date.
     """Run the command line; the exit status. `today` is the day by which the age of prices is told."""
     try:
         arguments = parse(sys.argv[1:] if argv is None else argv)
+    except SystemExit as leaving:  # argparse: help, version, usage
+        return leaving.code if isinstance(leaving.code, int) else ERROR
+    try:
         with _warnings_in_words(), _logs(debug=arguments.debug):
             status = asyncio.run(_command(arguments.module)(arguments, today()))
         sys.stdout.flush()
-    except SystemExit as leaving:  # argparse: help, version, usage
-        return leaving.code if isinstance(leaving.code, int) else ERROR
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -56,6 +57,11 @@ def main(argv: Sequence[str] | None = None, *, today: Callable[[], date] = date.
         return USAGE
     except (AiocloudError, OSError) as error:
         complain(str(error) or type(error).__name__)
+        return ERROR
+    except Exception as error:
+        if arguments.debug:
+            raise
+        complain(f"a mistake in aiocloud or a driver: {type(error).__name__}: {error} (--debug shows where)")
         return ERROR
     return status
 

@@ -79,11 +79,11 @@ def columns(shown: Sequence[Ranked], query: Query) -> list[Column]:
     return [
         Column(title="#", cells=[str(rank) for rank in range(1, len(shown) + 1)], right=True),
         column("cloud", lambda offer: "/".join(filter(None, (offer.provider, offer.account))), least=12),
-        column("size", lambda offer: offer.size.id, least=12),
+        column("size", lambda offer: offer.size.id, least=20),
         column("vcpus", lambda offer: offer.size.vcpus, rank=3, right=True),
         column("RAM", lambda offer: memory(offer.size.ram), rank=1, right=True),
         column("disk", lambda offer: disk(offer.size.disk), rank=4, right=True),
-        column("location", lambda offer: offer.location.id, least=10),
+        column("location", lambda offer: offer.location.id, least=14),
         column("city", lambda offer: offer.location.city, rank=6, least=10),
         column("country", lambda offer: offer.location.country or "?", rank=2),
         Column(title=f"{query.currency}/h", cells=aligned([ranked.hourly for ranked in shown]), right=True),

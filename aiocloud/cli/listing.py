@@ -66,7 +66,7 @@ def nodes_table(nodes: Sequence[Node]) -> list[Column]:
     """Nodes."""
     return [
         _column(nodes, "cloud", lambda node: "/".join(filter(None, (node.provider, node.account))), least=12),
-        _column(nodes, "id", lambda node: node.id, least=12),
+        _column(nodes, "id", lambda node: node.id),
         _column(nodes, "name", lambda node: node.name, least=12),
         _column(nodes, "state", lambda node: node.state),
         _column(nodes, "public addresses", lambda node: _addresses(node.public_ips), rank=1),

@@ -6,7 +6,8 @@ import asyncio
 import difflib
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -19,9 +20,10 @@ from aiocloud.driver import Compute, KeyPairs, NodeAuth
 from aiocloud.errors import AiocloudError, ConfigurationError, InvalidRequestError, NotFoundError
 from aiocloud.fleet import Fleet, Report
 from aiocloud.fleet.fleet import PUBLIC
-from aiocloud.http.paging import Pager
 from aiocloud.models import Node, NodeAuthSSHKey, NodeState
 
+HINTING = 10.0
+"""Seconds that may be spent on finding out what was mistyped."""
 DONE = {"destroy": "destroyed", "reboot": "rebooting", "start": "starting", "stop": "stopping"}
 
 
@@ -30,10 +32,16 @@ async def run(arguments: Namespace, today: date) -> int:
     return await (_create if arguments.command == "create" else _act)(arguments)
 
 
+def _warn_of_sandbox(arguments: Namespace) -> None:
+    if arguments.sandbox:
+        tell("simulated clouds, which end with this command; `aiocloud sandbox` serves some that stay")
+
+
 # ---- an existing node ----
 
 
 async def _act(arguments: Namespace) -> int:
+    _warn_of_sandbox(arguments)
     async with open_fleet(arguments, nodes=2) as fleet:
         node = await find(fleet, arguments.node, named=bool(arguments.account))
         who = f"node {node.id} ({node.name!r}) at {node.provider}/{node.account}"
@@ -84,11 +92,12 @@ async def _agreed(question: str) -> bool:
     sys.stderr.flush()
     loop = asyncio.get_running_loop()
     typed = asyncio.Event()
-    loop.add_reader(sys.stdin, typed.set)
-    try:
-        await typed.wait()
-    finally:
-        loop.remove_reader(sys.stdin)
+    with suppress(NotImplementedError):  # as on Windows, where the line below waits
+        loop.add_reader(sys.stdin, typed.set)
+        try:
+            await typed.wait()
+        finally:
+            loop.remove_reader(sys.stdin)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
@@ -98,6 +107,7 @@ async def _agreed(question: str) -> bool:
 async def _create(arguments: Namespace) -> int:
     user_data = _read(arguments.user_data) if arguments.user_data else None
     public_key = _public_key(arguments.public_key) if arguments.public_key else None
+    _warn_of_sandbox(arguments)
     async with open_fleet(arguments) as fleet:
         driver = _driver(fleet, arguments.account)
         _able(driver, arguments)
@@ -193,23 +203,26 @@ async def _present(driver: Compute, node: Node, arguments: Namespace) -> None:
 
 
 async def _hints(driver: Compute, arguments: Namespace) -> list[str]:
-    """Which of the ids the provider does not have, and what comes near."""
-    asked: dict[str, Callable[[], Pager[Any]]]
-    asked = {"size": driver.list_sizes, "image": driver.list_images, "location": driver.list_locations}
-    hints = []
-    for what, listed in asked.items():
-        wanted = getattr(arguments, what)
-        try:
-            known = [thing.id for thing in await listed()] if wanted else [wanted]
-        except AiocloudError:
-            continue
-        if wanted not in known:
-            near = difflib.get_close_matches(wanted, known)
-            mend = (
-                f"did you mean {' or '.join(near)}?" if near else f"see aiocloud {what}s --provider {driver.provider}"
-            )
-            hints.append(f"There is no {what} {wanted!r}: {mend}")
+    """Which of the ids the provider does not list, and what comes near: sentences, as far as it tells in time."""
+    hints: list[str] = []
+    place: str | None = arguments.location
+    with suppress(AiocloudError, TimeoutError):
+        async with asyncio.timeout(HINTING):
+            places = await driver.list_locations()
+            known = [text for each in places for text in (each.id, *each.zones)]
+            hints += _hint("location", place, known)
+            place = place if place in known else None
+            hints += _hint("size", arguments.size, [each.id for each in await driver.list_sizes(location=place)])
+            hints += _hint("image", arguments.image, [each.id for each in await driver.list_images(location=place)])
     return hints
+
+
+def _hint(what: str, wanted: str | None, known: Sequence[str]) -> Iterator[str]:
+    if wanted is None or wanted in known:
+        return
+    near = difflib.get_close_matches(wanted, known)
+    mend = f"did you mean {' or '.join(near)}?" if near else f"see `aiocloud {what}s`."
+    yield f"No {what} {wanted!r} is listed: {mend}"
 
 
 def _read(path: str) -> bytes:

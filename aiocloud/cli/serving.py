@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import sys
 from argparse import Namespace
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from aiocloud.accounts import Account
-from aiocloud.cli.output import UsageError, say, tell
+from aiocloud.cli.output import UsageError, say
 from aiocloud.cli.session import simulated
 from aiocloud.fleet.sandbox import account_at
 from aiocloud.simulators import get_simulator
@@ -40,7 +41,7 @@ async def run(arguments: Namespace, today: date) -> int:
         say(f"#   AIOCLOUD_CONFIG={folder} aiocloud nodes")
         say("# The endpoints and credentials serve other clients, too.\n")
         say(text)
-        tell("")  # all that was said is to be seen by now
+        sys.stdout.flush()
         await _until_told()
     return 0
 
@@ -59,10 +60,10 @@ def _write(path: Path, text: str) -> None:
 async def _until_told() -> None:
     """Wait for Ctrl-C or SIGTERM."""
     told = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    try:
+    loop = asyncio.get_running_loop()
+    with suppress(NotImplementedError):  # as on Windows
+        loop.add_signal_handler(signal.SIGTERM, told.set)
+    with suppress(asyncio.CancelledError):
         await told.wait()
-    except asyncio.CancelledError:
-        return
-    finally:
-        asyncio.get_running_loop().remove_signal_handler(signal.SIGTERM)
+    with suppress(NotImplementedError):
+        loop.remove_signal_handler(signal.SIGTERM)

@@ -27,7 +27,9 @@ TODAY = date(2026, 11, 22)
 @pytest.fixture(autouse=True)
 def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is repeated is repeated at once: these tests live on the real clock."""
-    monkeypatch.setitem(Retry.__init__.__kwdefaults__, "jitter", lambda: 0.0)
+    defaults = Retry.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "jitter", lambda: 0.0)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from aiocloud.simulators import simulator_ids
 from aiocloud.simulators.linode import LinodeSimulator
 from tests.cli.conftest import Ran
 
@@ -106,3 +107,12 @@ def test_no_answer_at_all_is_an_error(run: Callable[..., Ran], configure: Callab
     ran = run("cheapest", "--account", "stale")
     assert ran.status == 1
     assert ran.err.endswith("aiocloud: no cloud answered\n")
+
+
+def test_the_cheapest_of_the_whole_sandbox_is_the_cheapest_of_its_clouds(run: Callable[..., Ran]) -> None:
+    asked = ("cheapest", "--ram", "4G", "--outside", "US", "--format", "json")
+    ran = run("--sandbox", *asked)
+    assert ran.status == 0
+    each = [json.loads(run("--sandbox", "--provider", cloud, *asked).out)["items"][:1] for cloud in simulator_ids()]
+    best = min(Decimal(item["hourly"]) for items in each for item in items)
+    assert Decimal(json.loads(ran.out)["items"][0]["hourly"]) == best

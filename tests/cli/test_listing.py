@@ -13,6 +13,7 @@ import pytest
 
 from aiocloud.cli.records import record
 from aiocloud.models import Node, Price
+from aiocloud.simulators import simulator_ids
 from aiocloud.simulators.base import Hang
 from aiocloud.simulators.linode import LinodeSimulator
 from aiocloud.values import FrozenMap, Secret
@@ -125,3 +126,9 @@ def test_the_wire_is_shown_on_request_without_the_token(
     assert "GET http://127.0.0.1" in ran.err
     assert "quay-token" not in ran.out + ran.err
     assert "GET http" not in run("nodes").err
+
+
+def test_the_whole_sandbox_answers(run: Callable[..., Ran]) -> None:
+    told = json.loads(run("--sandbox", "nodes", "--format", "json").out)
+    assert told["failures"] == []
+    assert {node["provider"] for node in told["items"]} == set(simulator_ids())

@@ -66,9 +66,9 @@ def test_unknown_ids_are_named_with_those_that_come_near(run: Callable[..., Ran]
     assert ran.status == 1
     assert ran.err.count("\n") == 1
     assert ran.err.startswith("aiocloud: linode (prod): ")
-    assert "There is no size 'g6-nanode': did you mean g6-nanode-1" in ran.err
-    assert "There is no image 'linode/debian': did you mean" in ran.err
-    assert "There is no location 'eu-centrl': did you mean eu-central" in ran.err
+    assert "No size 'g6-nanode' is listed: did you mean g6-nanode-1" in ran.err
+    assert "No image 'linode/debian' is listed: did you mean" in ran.err
+    assert "No location 'eu-centrl' is listed: did you mean eu-central" in ran.err
 
 
 def test_files_are_read_before_anything_is_made(run: Callable[..., Ran], prod: LinodeSimulator, tmp_path: Path) -> None:
