@@ -6,10 +6,12 @@ Whatever a provider sends is untrusted. The XML readers expand no entities and r
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from xml.parsers import expat
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
 
 
 class Codec(Protocol):
@@ -64,32 +66,48 @@ class Xml:
         """The payload, under the name of the root element. An empty body is None."""
         if not body.strip():
             return None
-        import xmltodict
+        from xml.etree import ElementTree
 
+        guard = expat.ParserCreate()
+        guard.StartDoctypeDeclHandler = _refuse_document_type
         try:
-            tree = xmltodict.parse(body, force_list=(self.items,) if self.items else None)
-        except expat.ExpatError as error:
+            guard.Parse(body, True)
+            root = ElementTree.fromstring(body)  # noqa: S314 - as above
+            return {_local(root.tag): self._value(root)}
+        except (expat.ExpatError, ElementTree.ParseError) as error:
             raise ValueError(f"not well-formed: {error}") from error
-        return self._settle(tree)
+        except RecursionError:
+            raise ValueError("nested too deeply") from None
 
-    def _settle(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [self._settle(each) for each in value]
-        if not isinstance(value, Mapping):
-            return value
-        settled = {_local(key): self._settle(child) for key, child in value.items() if not _is_namespace(key)}
-        if self.items is not None and settled.keys() == {self.items}:
-            return settled[self.items]
-        return settled or None
+    def _value(self, element: Element) -> Any:
+        if not len(element) and not element.attrib:
+            return (element.text or "").strip() or None
+        found: dict[str, Any] = {f"@{_local(name)}": value for name, value in element.attrib.items()}
+        self._add_children(element, found)
+        text = "".join([element.text or "", *[child.tail or "" for child in element]]).strip()
+        if text:
+            found["#text"] = text
+        if self.items is not None and found.keys() == {self.items}:
+            return found[self.items]
+        return found
+
+    def _add_children(self, element: Element, found: dict[str, Any]) -> None:
+        """What is there once is a value, what is there again a list; items are always one."""
+        lists = {self.items}
+        for child in element:
+            name, value = _local(child.tag), self._value(child)
+            if name not in found:
+                found[name] = [value] if name in lists else value
+            elif name in lists:
+                found[name].append(value)
+            else:
+                found[name] = [found[name], value]
+                lists.add(name)
 
 
-def _is_namespace(key: str) -> bool:
-    return key == "@xmlns" or key.startswith("@xmlns:")
-
-
-def _local(key: str) -> str:
-    mark = "@" if key.startswith("@") else ""
-    return mark + key.removeprefix("@").rpartition(":")[2]
+def _local(name: str) -> str:
+    """A name without its namespace."""
+    return name.rpartition("}")[2]
 
 
 class XmlRpcFaultError(Exception):

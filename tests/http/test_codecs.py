@@ -31,6 +31,21 @@ def test_namespaces_are_dropped_and_attributes_kept() -> None:
     assert Xml().decode(body) == {"r": {"a": {"@id": "7", "#text": "text"}}}
 
 
+def test_text_beside_elements_is_kept_and_what_is_there_twice_is_a_list() -> None:
+    body = b'<r xmlns:n="urn:x">one<a>1</a><n:a>2</n:a> two<b><item>x</item></b><b/></r>'
+    assert Xml(items="item").decode(body) == {"r": {"a": ["1", "2"], "b": [["x"], None], "#text": "one two"}}
+
+
+def test_xml_is_read_in_the_encoding_that_it_names() -> None:
+    body = '<?xml version="1.0" encoding="iso-8859-1"?><r>Zürich</r>'.encode("latin-1")
+    assert Xml().decode(body) == {"r": "Zürich"}
+
+
+def test_xml_that_is_nested_too_deeply_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        Xml().decode(b"<a>" * 5000 + b"</a>" * 5000)
+
+
 @pytest.mark.parametrize("body", [LAUGHS, THIEF])
 def test_entities_are_never_expanded(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"entit|document type"):
