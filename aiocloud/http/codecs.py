@@ -152,7 +152,7 @@ class XmlRpc:
         if not body.strip():
             raise ValueError("an empty body")
         reader = Unmarshaller(use_builtin_types=True)
-        reader.xml(None, None)  # the parser gives it text, not bytes in some encoding
+        reader.xml("", None)  # no encoding: the parser gives it text, not bytes in some encoding
         parser = expat.ParserCreate(None if self.fallback is None or _is_utf8(body) else self.fallback)
         parser.StartDoctypeDeclHandler = _refuse_document_type
         parser.StartElementHandler = reader.start
