@@ -175,13 +175,15 @@ async def test_names_of_security_groups_are_looked_up_where_the_api_wants_ids(ec
     # moto tells the groups of the interface only, Amazon those of the instance too.
     (interface,) = node.extra["networkInterfaceSet"]
     assert [each["groupId"] for each in interface["groupSet"]] == [group.id]
+    inside = await make(ec2, ex_security_groups=["web"], ex_assign_public_ip=True)
+    assert [each["groupId"] for each in inside.extra["networkInterfaceSet"][0]["groupSet"]] == [group.id]
     with pytest.raises(NotFoundError, match="no security group pier"):
         await make(ec2, ex_security_groups=["pier"], ex_subnet=subnet.id)
 
 
 async def test_five_hundred_nodes_come_in_pages(ec2: EC2) -> None:
     image = await image_of(ec2)
-    query = ec2.query("eu-west-1")
+    query = ec2.ex_query("eu-west-1")
     wanted = {"ImageId": image, "InstanceType": "t3.micro", "MinCount": 10, "MaxCount": 10}
     for _ in range(50):
         await query.call("RunInstances", wanted)

@@ -204,6 +204,7 @@ WALK: list[tuple[str, Verb]] = [
     ("ex_get_image", lambda ec2: ec2.ex_get_image("ami-1")),
     ("ex_create_image", lambda ec2: ec2.ex_create_image(NODE, "golden", description="a base", reboot=False)),
     ("ex_delete_image", lambda ec2: ec2.ex_delete_image("ami-1")),
+    ("ex_query", lambda ec2: ec2.ex_query("eu-west-1").call("DescribeVolumes", {"VolumeId": ["vol-1"]})),
     ("ex_list_regions", lambda ec2: ec2.ex_list_regions(ex_all=True)),
     ("ex_list_security_groups", lambda ec2: ec2.ex_list_security_groups(ex_filters={"vpc-id": "vpc-1"})),
     ("ex_get_security_group", lambda ec2: ec2.ex_get_security_group("sg-1")),
@@ -216,7 +217,7 @@ WALK: list[tuple[str, Verb]] = [
     ("ex_associate_address", lambda ec2: ec2.ex_associate_address(ADDRESS, NODE)),
     ("ex_disassociate_address", lambda ec2: ec2.ex_disassociate_address(ADDRESS)),
     ("ex_release_address", lambda ec2: ec2.ex_release_address(ADDRESS)),
-    ("ex_list_vpcs", lambda ec2: ec2.ex_list_vpcs(ex_filters={"isDefault": "true"})),
+    ("ex_list_vpcs", lambda ec2: ec2.ex_list_vpcs(ex_filters={"is-default": "true"})),
     ("ex_list_subnets", lambda ec2: ec2.ex_list_subnets()),
 ]
 

@@ -66,5 +66,5 @@ class Images(Regional, Compute):
 
     async def ex_delete_image(self, image: Image | str, *, location: Location | str | None = None) -> None:
         """Deregister an image. The snapshots of its disks stay, and go on costing money."""
-        query = self.query(await self._region_of(location))
+        query = self.ex_query(await self._region_of(location))
         await query.call("DeregisterImage", {"ImageId": id_of(image)}, idempotent=True)

@@ -28,14 +28,14 @@ class Keys(Regional, KeyPairs):
     async def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:
         """Make a public key known in all the regions of the driver."""
         read_public_key(key_material)
-        calls = [partial(import_key, self.query(region), name, key_material) for region in await self._regions()]
+        calls = [partial(import_key, self.ex_query(region), name, key_material) for region in await self._regions()]
         return (await together(*calls))[0]
 
     async def delete_key_pair(self, key_pair: KeyPair | str) -> None:
         """Forget the key pair of that name in all the regions of the driver. The API does not say if there was one."""
         name = key_pair if isinstance(key_pair, str) else key_pair.name
         for region in await self._regions():
-            await self.query(region).call("DeleteKeyPair", {"KeyName": name}, idempotent=True)
+            await self.ex_query(region).call("DeleteKeyPair", {"KeyName": name}, idempotent=True)
 
 
 async def import_key(query: Query, name: str, key_material: str, *, idempotent: bool = False) -> KeyPair:

@@ -74,7 +74,7 @@ class Market(Regional, Compute):
         if self._anonymous:
             return self._listed(region)
         prices = self._catalogue()
-        told = await self.query(region).list("DescribeInstanceTypes", SIZE, "instanceTypeSet", size=100)
+        told = await self.ex_query(region).list("DescribeInstanceTypes", SIZE, "instanceTypeSet", size=100)
         return [_filled(size, prices, region) for size in told]
 
     def _listed(self, region: str) -> list[Size]:
@@ -104,7 +104,7 @@ class Market(Regional, Compute):
         places = await self._bare()
         if self._anonymous:
             return places
-        zones = await together(*[partial(self._zones, self.query(place.id)) for place in places])
+        zones = await together(*[partial(self._zones, self.ex_query(place.id)) for place in places])
         return [_with_zones(place, told) for place, told in zip(places, zones, strict=True)]
 
     async def _bare(self) -> list[Location]:

@@ -136,7 +136,7 @@ class Networks(Regional):
         """The API of the region that is named, or else that of the thing."""
         if location is None and thing is not None and not isinstance(thing, str):
             location = thing.location or None
-        return self.query(await self._region_of(location))
+        return self.ex_query(await self._region_of(location))
 
 
 def _id(thing: SecurityGroup | Address | Vpc | str) -> str:

@@ -94,7 +94,7 @@ class Nodes(Regional, PowerControl):
         if auth is not None and ex_key_name is not None:
             raise ConfigurationError("ec2 takes one key for a new node: either `auth` or `ex_key_name`")
         data = self.encoded_user_data(user_data)
-        query = self.query(await self._region_of(location))
+        query = self.ex_query(await self._region_of(location))
         token = new_token()
         params: dict[str, Any] = {
             "MinCount": 1,
@@ -165,7 +165,7 @@ class Nodes(Regional, PowerControl):
             answer = await query.call("DescribeSubnets", {"SubnetId": [subnet]}, idempotent=True)
             found = answer.get("subnetSet")
         else:
-            answer = await query.call("DescribeVpcs", {"Filter": filters({"isDefault": "true"})}, idempotent=True)
+            answer = await query.call("DescribeVpcs", {"Filter": filters({"is-default": "true"})}, idempotent=True)
             found = answer.get("vpcSet")
         if not found:
             raise self._missing(f"no subnet {subnet!r}" if subnet else "there is no default network: name `ex_subnet`")
@@ -212,7 +212,7 @@ class Nodes(Regional, PowerControl):
         `params` are in the API's words, with lists and dictionaries: {"InstanceId": ["i-…"]}. A call that would fail
         for another reason raises that.
         """
-        return await self.query(await self._region_of(location)).permits(action, params)
+        return await self.ex_query(await self._region_of(location)).permits(action, params)
 
     async def ex_resize_node(self, node: Node | str, size: Size | str) -> None:
         """Give a stopped instance another type. Raises ConflictError for one that is not stopped."""
@@ -255,7 +255,7 @@ class Nodes(Regional, PowerControl):
     async def _query_for(self, thing: Node | Image | str, location: Location | str | None) -> Query:
         if location is None and (isinstance(thing, Node) or id_of(thing).startswith("i-")):
             return await self._query_of(thing if isinstance(thing, Node) else id_of(thing))
-        return self.query(await self._region_of(location))
+        return self.ex_query(await self._region_of(location))
 
 
 def _zone(location: Location | str | None) -> str | None:

@@ -157,8 +157,11 @@ class Regional(Driver):
 
     # ---- for the resources ----
 
-    def query(self, region: str) -> Query:
-        """The API of a region, with limits of its own."""
+    def ex_query(self, region: str) -> Query:
+        """The API of a region, also for what no verb is there for: `ex_query("eu-west-1").call("DescribeVolumes")`.
+
+        Each region has limits of its own.
+        """
         if region not in self._queries:
             signer = SigV4(self._credentials, region=region, now=self.now, expired=self._credentials.expired)
             client = self.connect(endpoint=self.endpoint or endpoint(region), auth=signer)
@@ -190,24 +193,24 @@ class Regional(Driver):
 
         async def pagers() -> list[Pager[T]]:
             regions = await self._regions() if location is None else [await self._region_of(location)]
-            return [there(self.query(region)) for region in regions]
+            return [there(self.ex_query(region)) for region in regions]
 
         return Pager.chain(pagers)
 
     async def _query_of(self, node: Node | str) -> Query:
         """The API of the region that a node is in; a bare id is looked for in all, if there are several."""
         if isinstance(node, Node) and node.location:
-            return self.query(region_of(node.location))
+            return self.ex_query(region_of(node.location))
         regions = await self._regions()
         if len(regions) == 1:
-            return self.query(regions[0])
+            return self.ex_query(regions[0])
         wanted = {"Filter": filters({"instance-id": id_of(node)})}
 
         async def look(query: Query) -> Query | None:
             found = await query.list("DescribeInstances", NODE, reservations, wanted)
             return query if found else None
 
-        answers = await together(*[partial(look, self.query(region)) for region in regions])
+        answers = await together(*[partial(look, self.ex_query(region)) for region in regions])
         query = next((query for query in answers if query is not None), None)
         if query is None:
             raise self._missing(f"no node {id_of(node)!r} in {', '.join(regions)}", "InvalidInstanceID.NotFound")
@@ -221,7 +224,7 @@ class Regional(Driver):
         """The regions that the account may use, as the API tells them; `ex_all` adds those it has not asked for."""
         params = {"AllRegions": True} if ex_all else {}
         return Pager.chain(
-            lambda: _one(self.query(self._home).list_whole("DescribeRegions", raw, "regionInfo", params))
+            lambda: _one(self.ex_query(self._home).list_whole("DescribeRegions", raw, "regionInfo", params))
         )
 
 
