@@ -16,7 +16,6 @@ from aiocloud.driver import Compute, KeyPairs, PowerControl, Retired
 from aiocloud.errors import ProviderNotFoundError, RetiredProviderWarning
 from aiocloud.providers import Provider, get_driver, provider_ids
 from aiocloud.simulators import get_simulator
-from tests import feature_matrix
 
 
 def test_every_public_name_can_be_had() -> None:
@@ -100,11 +99,6 @@ def test_every_public_method_of_a_driver_is_documented() -> None:
         for name, member in inspect.getmembers(driver, callable):
             if not name.startswith("_") and member.__module__.startswith("aiocloud."):
                 assert inspect.getdoc(member), f"{driver.__name__}.{name} has no docstring"
-
-
-def test_the_table_of_features_is_what_the_classes_say() -> None:
-    page = feature_matrix.PAGE.read_text()
-    assert feature_matrix.renewed(page) == page, "run python -m tests.feature_matrix"
 
 
 @pytest.mark.parametrize("provider", list(Provider))
