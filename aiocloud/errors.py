@@ -68,6 +68,8 @@ class CloudError(AiocloudError):
     sent: bool = True
     exhausted: bool = False
     """Whether it was repeated as often as the policy allows."""
+    doubtful: bool = False
+    """Whether an earlier sending of the same request may have taken effect, whatever the last one says."""
 
     def __init__(
         self,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,10 +12,11 @@ from email.utils import parsedate_to_datetime
 
 import anyio
 
+from aiocloud.errors import ConfigurationError, RateLimitReachedError
 from aiocloud.http.message import Handler, Headers, Request, Response
 
-LONGEST_PAUSE = 300.0
-"""Seconds. A provider that asks for more is answered with an error, not with a wait."""
+LONGEST_PAUSE = 75.0
+"""Seconds. A window of a minute is waited out; whoever would have to wait for more is told so at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +29,20 @@ class Limits:
     burst: int = 10
     concurrency: int = 8
 
+    def __post_init__(self) -> None:
+        """Raises ConfigurationError for limits under which nothing would ever leave."""
+        for name in ("rate", "burst", "concurrency"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise ConfigurationError(f"limits: `{name}` must be more than 0, not {value!r}")
+
 
 class RateLimiter:
     """A layer that takes a slot for each attempt, in order of arrival.
 
     It learns from the answers: a refusal, or a window that is used up, makes all requests of the account
-    wait, not only the one that was refused.
+    wait, not only the one that was refused. A pause beyond `LONGEST_PAUSE` is not waited for here: requests that
+    meet one fail, unsent, with the time that is left.
     """
 
     def __init__(
@@ -57,7 +68,7 @@ class RateLimiter:
             response = await send(request)
         pause = asked_pause(response, self._now())
         if pause is not None and (response.status in REFUSALS or response.ok):
-            self.pause(min(pause, LONGEST_PAUSE))
+            self.pause(pause)
         return response
 
     def pause(self, seconds: float) -> None:
@@ -65,13 +76,16 @@ class RateLimiter:
         self._paused_until = max(self._paused_until, anyio.current_time() + seconds)
 
     async def _pause_over(self) -> None:
-        while (left := self._paused_until - anyio.current_time()) > 0:  # noqa: ASYNC110 - waits for time, not for an event
-            # Those who were stopped together do not come back as one burst.
+        while (left := self._paused_until - anyio.current_time()) > 0:
+            if left > LONGEST_PAUSE:
+                message = f"the provider takes no more requests of this account for {left:.0f} s"
+                raise RateLimitReachedError(message, retry_after=left, sent=False)
+            # Processes that were stopped together do not come back together.
             await anyio.sleep(left * (1 + 0.1 * self._jitter()))
 
     async def _take_token(self, rate: float) -> None:
         now = anyio.current_time()
-        elapsed = now - self._refilled if self._refilled is not None else 0.0
+        elapsed = max(0.0, now - self._refilled) if self._refilled is not None else 0.0
         self._tokens = min(float(self.limits.burst), self._tokens + elapsed * rate)
         self._refilled = now
         self._tokens -= 1
@@ -89,14 +103,15 @@ REFUSALS = frozenset({413, 429, 503})
 def asked_pause(response: Response, now: datetime) -> float | None:
     """The seconds that an answer asks to wait, or None.
 
-    Retry-After (seconds or a date) counts on a refusal; X-RateLimit-Reset (epoch) counts on a refusal, and on
-    any answer that says that nothing remains of the window.
+    Retry-After (seconds or a date) counts on a refusal. X-RateLimit-Reset counts where nothing remains of the window:
+    many providers send it with every answer. Moments are read by the clock of the server, if the answer tells it.
     """
     headers = response.headers
-    refused = response.status in REFUSALS
-    if refused and "Retry-After" in headers:
-        return retry_after(headers["Retry-After"], now)
-    if refused or headers.get("X-RateLimit-Remaining") == "0":
+    now = _moment(headers.get("Date", "")) or now
+    if response.status in REFUSALS and (pause := retry_after(headers.get("Retry-After", ""), now)) is not None:
+        return pause
+    remaining = headers.get("X-RateLimit-Remaining")
+    if remaining == "0" or (remaining is None and response.status == 429):
         return _until_reset(headers, now)
     return None
 
@@ -109,16 +124,24 @@ def retry_after(text: str, now: datetime) -> float | None:
     (3.0, 9.0, None)
     """
     text = text.strip()
-    if text.replace(".", "", 1).isdigit():
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?", text):
         return float(text)
+    moment = _moment(text)
+    return max(0.0, (moment - now).total_seconds()) if moment is not None else None
+
+
+def _moment(text: str) -> datetime | None:
     for parse in (parsedate_to_datetime, datetime.fromisoformat):
         try:
             moment = parse(text)
-        except ValueError:
+        except (ValueError, OverflowError):
             continue
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return max(0.0, (aware - now).total_seconds())
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return None
+
+
+OLDEST_EPOCH = 1e9
+"""A reset before this (in 2001) is no moment, but a number of seconds."""
 
 
 def _until_reset(headers: Headers, now: datetime) -> float | None:
@@ -126,4 +149,6 @@ def _until_reset(headers: Headers, now: datetime) -> float | None:
         reset = float(headers.get("X-RateLimit-Reset", ""))
     except ValueError:
         return None
-    return max(0.0, reset - now.timestamp())
+    if not math.isfinite(reset):
+        return None
+    return max(0.0, reset if reset < OLDEST_EPOCH else reset - now.timestamp())

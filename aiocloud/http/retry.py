@@ -36,11 +36,14 @@ class Retry:
         """A layer: sends until it succeeds, until repeating cannot help, or until time is up."""
         began = anyio.current_time()
         attempt = 1
+        doubtful = False
         while True:
             try:
                 return await send(request)
             except CloudError as error:
                 error.attempts = attempt
+                error.doubtful = error.doubtful or doubtful
+                doubtful = doubtful or not _did_nothing(error)
                 if not self.may_help(request, error):
                     raise
                 pause = self.pause(attempt, error)
@@ -61,8 +64,7 @@ class Retry:
         """
         if not error.retryable or error.exhausted:
             return False
-        refused = isinstance(error, RateLimitReachedError) or not error.sent
-        return refused or request.idempotent
+        return request.idempotent or _did_nothing(error)
 
     def pause(self, attempt: int, error: CloudError) -> float:
         """Seconds to wait after so many attempts."""
@@ -74,3 +76,8 @@ class Retry:
     def off(self) -> Retry:
         """The same policy with a single attempt."""
         return replace(self, attempts=1)
+
+
+def _did_nothing(error: CloudError) -> bool:
+    """Whether what failed so had surely no effect: it was refused for its rate, or never left."""
+    return isinstance(error, RateLimitReachedError) or not error.sent
