@@ -102,6 +102,8 @@ async def test_each_attempt_has_its_own_date_and_the_port_is_part_of_the_host() 
     assert "/20150831/us-east-1/ec2/" in server.sent[1].headers["Authorization"]
     assert server.sent[1].headers["Authorization"] == server.sent[2].headers["Authorization"]
     assert server.sent[0].headers["Host"] == "cloud.test:8773"
+    fresh = SigV4(example, region="us-east-1", now=lambda: WHEN + timedelta(days=1)).sign(QUESTION, EXAMPLE)
+    assert server.sent[1].headers["Authorization"] == fresh.headers["Authorization"]
 
 
 async def test_a_session_token_is_sent_and_signed() -> None:
