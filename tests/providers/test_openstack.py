@@ -492,7 +492,7 @@ async def test_parts_are_regions_that_fail_one_by_one_and_share_one_token() -> N
     populate(simulator, 2, "south-1")
     async with driver(simulator, region=None, retry=ONCE) as cloud:
         north, south = await cloud.parts()
-        assert (north.region, south.region) == ("north-1", "south-1")
+        assert (north.region, south.region) == (north.part, south.part) == ("north-1", "south-1")
         simulator.faults.append(Answer(on="GET /servers/detail", status=503))
         with pytest.raises(ServiceUnavailableError):
             await north.list_nodes()

@@ -146,6 +146,6 @@ class OpenStackAccount(Driver):
     def _part(self, region: str) -> Self:
         _ = self.transport  # opened here, so that it is this driver that closes it
         part = copy.copy(self)
-        part.region = region
+        part.part = part.region = region
         part._own_session = None
         return part
