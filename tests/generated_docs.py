@@ -15,6 +15,7 @@ from typing import Any
 
 from aiocloud.cli.arguments import parser
 from aiocloud.driver import Compute, Driver, KeyPairs, PowerControl
+from aiocloud.pricing import catalogue
 from aiocloud.providers import Provider, get_driver
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -120,6 +121,20 @@ def constructor(driver: type[Driver]) -> str:
     return f"```text\n{_call(driver.__name__, own)}\n```"
 
 
+def prices(driver: type[Driver]) -> str:
+    """What the catalogue that ships with the package has of this provider."""
+    shipped = catalogue.load(driver.provider, folder=catalogue.SHIPPED)
+    cells = [shipped.price(size.id, region) for region in shipped.regions for size in shipped.in_region(region)]
+    return "\n".join(
+        [
+            f"- as of: {shipped.as_of}; {shipped.currency} per {shipped.per}",
+            f"- source: {shipped.source}",
+            f"- {len(shipped.sizes)} sizes in {len(shipped.regions)} regions: {', '.join(shipped.regions)}",
+            f"- of {len(cells)} pairs of a size and a region that has it, {cells.count(None)} have no known price",
+        ]
+    )
+
+
 def states(driver: type[Driver]) -> str:
     rows = []
     for place, field in STATES[driver.provider].items():
@@ -196,6 +211,7 @@ def _argument(each: inspect.Parameter) -> str:
 PARTS: dict[str, Callable[[type[Driver]], str]] = {
     "facts": facts,
     "constructor": constructor,
+    "prices": prices,
     "states": states,
     "keywords": keywords,
     "methods": methods,

@@ -5,18 +5,26 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import shlex
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from aiocloud.cli import main
 from aiocloud.fleet.sandbox import account_at
+from aiocloud.providers import Provider, get_driver
 from aiocloud.simulators import get_simulator, simulator_ids
 from aiocloud.simulators.server import serve
+from tests import generated_docs
 
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+CLI = (ROOT / "docs" / "cli.md").read_text()
+SESSION = re.compile(r"^```console\n\$ (.*?)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+TODAY = date(2026, 11, 1)
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -58,3 +66,39 @@ def test_links_between_the_pages_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.relative_to(ROOT)} links to {target}"
+
+
+@pytest.mark.parametrize("page", generated_docs.pages(), ids=lambda page: str(page.relative_to(ROOT)))
+def test_what_is_made_from_the_code_is_up_to_date(page: Path) -> None:
+    assert generated_docs.renewed(page) == page.read_text(), "run python -m tests.generated_docs"
+
+
+@pytest.mark.parametrize("provider", sorted(Provider))
+def test_each_provider_has_a_page_with_its_states_keywords_and_methods(provider: str) -> None:
+    page = (ROOT / "docs" / "providers" / f"{provider}.md").read_text()
+    known = page + (ROOT / "docs" / "providers" / "openstack.md").read_text() if "(openstack.md)" in page else page
+    for part in ("facts", "constructor"):
+        assert f"<!-- made: {part} -->" in page
+    for name, member in inspect.getmembers(get_driver(provider), inspect.isfunction):
+        words = [name] if name.startswith("ex_") else []
+        words += [each for each in inspect.signature(member).parameters if each.startswith("ex_")]
+        assert [word for word in words if f"`{word}" not in known and f" {word}=" not in known] == []
+
+
+def test_every_command_and_option_is_named_on_the_page_of_the_command() -> None:
+    for name, command in generated_docs.commands().items():
+        assert f"## {name}" in CLI or f"`{name}`" in CLI, name
+        for action in command._actions:
+            for word in action.option_strings or [str(action.metavar)]:
+                assert f"`{word}`" in CLI, f"{name} {word}"
+
+
+@pytest.mark.parametrize(("line", "output"), SESSION.findall(CLI))
+def test_the_command_writes_what_the_page_shows(
+    line: str, output: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    program, *arguments = shlex.split(line)
+    assert program == "aiocloud"
+    main(arguments, today=lambda: TODAY)
+    assert capsys.readouterr().out == output
