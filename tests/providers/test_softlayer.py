@@ -27,6 +27,7 @@ from aiocloud.errors import (
     InvalidRequestError,
     MalformedResponseError,
     NotFoundError,
+    PagingError,
     QuotaExceededError,
     RateLimitReachedError,
     ServerError,
@@ -589,6 +590,17 @@ def test_a_call_carries_its_scope_and_its_credentials_inside() -> None:
     assert conditions["datacenter"] == {"name": {"operation": "_= ams03"}}
     assert headers["SoftLayer_ObjectMask"]["mask"].startswith("mask[id,")
     assert "assword" not in headers["SoftLayer_ObjectMask"]["mask"]
+
+
+def test_a_server_that_ignores_the_offset_and_tells_no_total_is_no_endless_list() -> None:
+    wire = Wire(lambda _: [{"id": number, "hostname": "a"} for number in range(100)])
+
+    async def scenario() -> None:
+        with pytest.raises(PagingError, match="same page"):
+            await wire.driver().list_nodes()
+
+    run(scenario())
+    assert len(wire.requests) == 2
 
 
 def test_an_id_goes_along_as_a_number_and_as_text_where_it_is_too_large_for_one() -> None:

@@ -197,12 +197,7 @@ class Nodes(Shop, Keys, PowerControl):
         return place
 
     def _split(self, name: str, ex_domain: str | None) -> tuple[str, str]:
-        """The host name and the domain.
-
-        >>> driver = SoftLayer("user", "key", ex_domain="harbour.example")
-        >>> driver._split("quay-3", None), driver._split("quay-3.sea.example", None)
-        (('quay-3', 'harbour.example'), ('quay-3', 'sea.example'))
-        """
+        """The host name and the domain."""
         if ex_domain:
             return name.removesuffix(f".{ex_domain}"), ex_domain
         hostname, _, domain = name.partition(".")

@@ -14,6 +14,7 @@ from aiocloud.errors import (
     InvalidCredsError,
     InvalidRequestError,
     NotFoundError,
+    PagingError,
     QuotaExceededError,
     RateLimitReachedError,
     ServerError,
@@ -144,10 +145,17 @@ class Services:
             "object_id": object_id,
         }
 
+        seen: dict[int, Any] = {}
+
         async def fetch(page: Params) -> tuple[Response, Any]:
-            window = {"limit": int(page["limit"]), "offset": int(page["offset"])}
-            response = await self._send(service, method, (), False, window=window, **scope)
-            return response, self.client.decode(response, f"{service}::{method}") or []
+            limit, offset = int(page["limit"]), int(page["offset"])
+            response = await self._send(service, method, (), False, window={"limit": limit, "offset": offset}, **scope)
+            payload = self.client.decode(response, f"{service}::{method}") or []
+            if payload and payload == seen.get(offset - limit):
+                raise self.client.errors.stamp(PagingError("the same page again: the offset is ignored"), method)
+            seen.clear()
+            seen[offset] = payload
+            return response, payload
 
         return self.client.pager(fetch, shape, paging=PAGING)
 

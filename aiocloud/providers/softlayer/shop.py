@@ -38,11 +38,11 @@ class Shop(SoftLayerAccount, Compute):
         async def sizes() -> list[Size]:
             places, prices = await self._market()
             if location is None:
-                return [self._size(preset, prices, ()) for preset in prices.presets]
+                return self._sizes(prices, ())
             place = next((place for place in places if place.location.id == id_of(location)), None)
             if place is None:
                 raise self.no(NotFoundError, f"no data centre {id_of(location)!r}")
-            return self._sizes_in(place, prices)
+            return _sold_in(place, self._sizes(prices, place.groups))
 
         return Pager.of(sizes)
 
@@ -60,8 +60,12 @@ class Shop(SoftLayerAccount, Compute):
         async def offers() -> list[Offer]:
             places, prices = await self._market()
             wanted = [place for place in places if location is None or place.location.id == id_of(location)]
+            # Most data centres share their fees with others.
+            priced = {groups: self._sizes(prices, groups) for groups in {place.groups for place in wanted}}
             return [
-                offer for place in wanted for offer in self.offers_of(place.location, self._sizes_in(place, prices))
+                offer
+                for place in wanted
+                for offer in self.offers_of(place.location, _sold_in(place, priced[place.groups]))
             ]
 
         return Pager.of(offers)
@@ -128,9 +132,14 @@ class Shop(SoftLayerAccount, Compute):
         method = f"get{name[0].upper()}{name[1:]}"
         return await self.services.list("Product_Package", method, raw, mask=mask, root=name, object_id=package)
 
-    def _sizes_in(self, place: Place, prices: PriceList) -> list[Size]:
-        sold = (preset for preset in prices.presets if sold_in(preset, place.location.id))
-        return [self._size(preset, prices, place.groups) for preset in sold]
+    def _sizes(self, prices: PriceList, groups: Iterable[Any]) -> list[Size]:
+        """All flavours, with their prices where these groups of prices hold."""
+        known = tuple(groups)
+        return [
+            with_price(self.read(market.SIZE, preset), prices.total(preset, known), self.today())
+            for preset in prices.presets
+        ]
 
-    def _size(self, preset: Mapping[str, Any], prices: PriceList, groups: Iterable[Any]) -> Size:
-        return with_price(self.read(market.SIZE, preset), prices.total(preset, groups), self.today())
+
+def _sold_in(place: Place, sizes: Iterable[Size]) -> list[Size]:
+    return [size for size in sizes if sold_in(size.extra, place.location.id)]
