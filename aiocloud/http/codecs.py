@@ -6,12 +6,10 @@ Whatever a provider sends is untrusted. The XML readers expand no entities and r
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 from xml.parsers import expat
-
-if TYPE_CHECKING:
-    from xml.etree.ElementTree import Element
 
 
 class Codec(Protocol):
@@ -66,48 +64,50 @@ class Xml:
         """The payload, under the name of the root element. An empty body is None."""
         if not body.strip():
             return None
-        from xml.etree import ElementTree
+        import xmltodict
 
-        guard = expat.ParserCreate()
-        guard.StartDoctypeDeclHandler = _refuse_document_type
+        always = (self.items,) if self.items else None
         try:
-            guard.Parse(body, True)
-            root = ElementTree.fromstring(body)  # noqa: S314 - as above
-            return {_local(root.tag): self._value(root)}
-        except (expat.ExpatError, ElementTree.ParseError) as error:
+            tree = xmltodict.parse(body, _encoding(body), force_list=always, postprocessor=self._settle)
+        except (expat.ExpatError, LookupError) as error:
             raise ValueError(f"not well-formed: {error}") from error
-        except RecursionError:
-            raise ValueError("nested too deeply") from None
+        return {name: _unwrap(value) for name, value in tree.items()}
 
-    def _value(self, element: Element) -> Any:
-        if not len(element) and not element.attrib:
-            return (element.text or "").strip() or None
-        found: dict[str, Any] = {f"@{_local(name)}": value for name, value in element.attrib.items()}
-        self._add_children(element, found)
-        text = "".join([element.text or "", *[child.tail or "" for child in element]]).strip()
-        if text:
-            found["#text"] = text
-        if self.items is not None and found.keys() == {self.items}:
-            return found[self.items]
-        return found
-
-    def _add_children(self, element: Element, found: dict[str, Any]) -> None:
-        """What is there once is a value, what is there again a list; items are always one."""
-        lists = {self.items}
-        for child in element:
-            name, value = _local(child.tag), self._value(child)
-            if name not in found:
-                found[name] = [value] if name in lists else value
-            elif name in lists:
-                found[name].append(value)
-            else:
-                found[name] = [found[name], value]
-                lists.add(name)
+    def _settle(self, path: Any, key: str, value: Any) -> Any:
+        """An element that has ended, as it is kept: here, and nowhere else, one item and many become alike."""
+        if key == "@xmlns" or key.startswith("@xmlns:"):
+            return None
+        if isinstance(value, dict):
+            for name, child in value.items():
+                value[name] = _unwrap(child)
+            if value.keys() == {self.items}:
+                value = _Items(value[self.items])
+        return _local(key), value
 
 
-def _local(name: str) -> str:
+@dataclass(frozen=True, slots=True)
+class _Items:
+    """A list of items until its parent ends: to a bare list, xmltodict would add the parent's next child."""
+
+    items: list[Any]
+
+
+def _unwrap(value: Any) -> Any:
+    if isinstance(value, _Items):
+        return value.items
+    return [_unwrap(each) for each in value] if isinstance(value, list) else value
+
+
+def _local(key: str) -> str:
     """A name without its namespace."""
-    return name.rpartition("}")[2]
+    mark = "@" if key.startswith("@") else ""
+    return mark + key.removeprefix("@").rpartition(":")[2]
+
+
+def _encoding(body: bytes) -> str:
+    """The encoding that the document itself names; xmltodict would take everything for UTF-8."""
+    declared = re.match(rb"""\s*<\?xml[^>]*\sencoding=["']([\w.:-]+)["']""", body)
+    return declared[1].decode("ascii") if declared else "utf-8"
 
 
 class XmlRpcFaultError(Exception):

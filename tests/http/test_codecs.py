@@ -41,11 +41,6 @@ def test_xml_is_read_in_the_encoding_that_it_names() -> None:
     assert Xml().decode(body) == {"r": "Zürich"}
 
 
-def test_xml_that_is_nested_too_deeply_is_a_value_error() -> None:
-    with pytest.raises(ValueError, match="nested too deeply"):
-        Xml().decode(b"<a>" * 5000 + b"</a>" * 5000)
-
-
 @pytest.mark.parametrize("body", [LAUGHS, THIEF])
 def test_entities_are_never_expanded(body: bytes) -> None:
     with pytest.raises(ValueError, match=r"entit|document type"):
@@ -85,3 +80,12 @@ def test_a_fault_keeps_its_word() -> None:
 def test_a_cut_xml_rpc_answer_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="not an XML-RPC answer"):
         XmlRpc().decode(RPC.format("<int>1</int>").encode()[:-20])
+
+
+def test_xml_that_is_nested_without_end_does_not_overflow_the_stack() -> None:
+    deep = b"<a>" * 100_000 + b"</a>" * 100_000
+    value = Xml().decode(deep)
+    depth = 0
+    while value is not None:
+        value, depth = value["a"], depth + 1
+    assert depth == 100_000
