@@ -308,7 +308,7 @@ def test_a_key_that_somebody_else_imports_meanwhile_is_used() -> None:
         raise AssertionError(method)
 
     async def scenario() -> None:
-        pair = await Wire(answer).driver().known_key(KEY, "mine")
+        pair = await Wire(answer).driver()._known_key(KEY, "mine")
         assert (pair.id, pair.name) == ("9", "x")
 
     run(scenario())

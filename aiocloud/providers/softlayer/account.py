@@ -60,11 +60,11 @@ class SoftLayerAccount(Driver):
                 break
         yield from _from_file(environment)
 
-    def read(self, shape: Callable[..., T], payload: Any) -> T:
+    def _read(self, shape: Callable[..., T], payload: Any) -> T:
         """A model out of a payload, marked with provider and account."""
         return self.services.client.read(shape, payload)
 
-    def no(self, kind: type[CloudError], message: str) -> CloudError:
+    def _no(self, kind: type[CloudError], message: str) -> CloudError:
         """A no of our own."""
         return kind(message, provider=self.provider, account=self.account)
 

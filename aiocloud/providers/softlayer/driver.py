@@ -94,7 +94,7 @@ class SoftLayer(Nodes):
         """Cancel a guest that is paid by the month when its month is over."""
         item = await self._ask(node, "getBillingItem", mask="id")
         if not item:
-            raise self.no(NotFoundError, f"node {id_of(node)} has no billing item to cancel")
+            raise self._no(NotFoundError, f"node {id_of(node)} has no billing item to cancel")
         method = "cancelServiceOnAnniversaryDate"
         await self.services.call("Billing_Item", method, object_id=item["id"], repeatable=True)
 

@@ -33,7 +33,7 @@ class Keys(SoftLayerAccount, KeyPairs):
             await self.get_key_pair(name)
         except NotFoundError:
             return await self._add_key(name, key_material)
-        raise self.no(ConflictError, f"a key pair {name!r} is there already")
+        raise self._no(ConflictError, f"a key pair {name!r} is there already")
 
     async def delete_key_pair(self, key_pair: KeyPair | str) -> None:
         """Remove the key of that label."""
@@ -42,10 +42,10 @@ class Keys(SoftLayerAccount, KeyPairs):
 
     async def _add_key(self, label: str, key: str) -> KeyPair:
         wanted = {"label": label, "key": key.strip(), "notes": ""}
-        pair: KeyPair = self.read(KEY_PAIR, await self.services.call("Security_Ssh_Key", "createObject", wanted))
+        pair: KeyPair = self._read(KEY_PAIR, await self.services.call("Security_Ssh_Key", "createObject", wanted))
         return pair
 
-    async def known_key(self, public_key: str, label: str) -> KeyPair:
+    async def _known_key(self, public_key: str, label: str) -> KeyPair:
         """The key of that material, imported if the account does not have it."""
         if (pair := await self._key_of(public_key)) is not None:
             return pair

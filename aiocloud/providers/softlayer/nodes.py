@@ -116,7 +116,7 @@ class Nodes(Shop, Keys, PowerControl):
         async def find() -> Node | None:
             new = sorted(await self._namesakes(order) - before)
             if len(new) > 1:
-                raise self.no(ConflictError, f"{order.full_name!r} is the name of several new nodes: {', '.join(new)}")
+                raise self._no(ConflictError, f"{order.full_name!r} is the name of several new nodes: {', '.join(new)}")
             return await self._tagged(await self.get_node(new[0]), words, tags) if new else None
 
         return Creation(name=order.full_name, token=None, send=send, find=find, destroy=self.destroy_node)
@@ -179,7 +179,7 @@ class Nodes(Shop, Keys, PowerControl):
         return await self.services.call(GUEST, method, *arguments, object_id=id_of(node), **scope)
 
     def _node(self, payload: Any) -> Node:
-        node: Node = self.read(NODE, payload)
+        node: Node = self._read(NODE, payload)
         return node
 
     def _user_data(self, user_data: str | bytes | None) -> str | None:
@@ -208,11 +208,11 @@ class Nodes(Shop, Keys, PowerControl):
             case NodeAuthPassword():
                 raise self.refuse_auth(auth)
             case NodeAuthSSHKey(public_key):
-                return ((await self.known_key(public_key, name)).id,)
+                return ((await self._known_key(public_key, name)).id,)
             case KeyPair(provider=self.provider):
                 return (auth.id,)
             case KeyPair(public_key=str(public_key)):
-                return ((await self.known_key(public_key, auth.name)).id,)
+                return ((await self._known_key(public_key, auth.name)).id,)
             case KeyPair():
                 return ((await self.get_key_pair(auth.name)).id,)
         return ()

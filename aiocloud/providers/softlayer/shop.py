@@ -41,7 +41,7 @@ class Shop(SoftLayerAccount, Compute):
                 return self._sizes(prices, ())
             place = next((place for place in places if place.location.id == id_of(location)), None)
             if place is None:
-                raise self.no(NotFoundError, f"no data centre {id_of(location)!r}")
+                raise self._no(NotFoundError, f"no data centre {id_of(location)!r}")
             return _sold_in(place, self._sizes(prices, place.groups))
 
         return Pager.of(sizes)
@@ -72,7 +72,7 @@ class Shop(SoftLayerAccount, Compute):
 
     async def _systems(self) -> list[Image]:
         options = await self.services.call(GUEST, "getCreateObjectOptions")
-        images = [self.read(market.SYSTEM, option) for option in dig(options, "operatingSystems") or ()]
+        images = [self._read(market.SYSTEM, option) for option in dig(options, "operatingSystems") or ()]
         return list({image.id: image for image in images}.values())  # one may be sold at several prices
 
     async def _private_images(self) -> list[Image]:
@@ -86,7 +86,7 @@ class Shop(SoftLayerAccount, Compute):
     def _templates(self, payloads: Iterable[Mapping[str, Any]]) -> list[Image]:
         """Those that guests can be made from: a child is the copy of its parent in one data centre."""
         usable = (one for one in payloads if one.get("globalIdentifier") and not one.get("parentId"))
-        return [self.read(market.TEMPLATE, payload) for payload in usable]
+        return [self._read(market.TEMPLATE, payload) for payload in usable]
 
     async def _package_id(self) -> int:
         """The number of the part of the catalogue that holds the flavours."""
@@ -95,7 +95,7 @@ class Shop(SoftLayerAccount, Compute):
             found = await self.services.call("Product_Package", "getAllObjects", mask="id,keyName", conditions=where)
             number = next((dig(package, "id") for package in found or ()), None)
             if number is None:
-                raise self.no(NotFoundError, f"the catalogue has no {market.PACKAGE}")
+                raise self._no(NotFoundError, f"the catalogue has no {market.PACKAGE}")
             self._package = int(number)
         return self._package
 
@@ -114,7 +114,7 @@ class Shop(SoftLayerAccount, Compute):
         centers = [center for region in regions or () if (center := dig(region, "location.location"))]
         return [
             Place(
-                self.read(market.LOCATION, center),
+                self._read(market.LOCATION, center),
                 frozenset(dig(group, "id") for group in dig(center, "priceGroups") or ()),
             )
             for center in {dig(center, "name"): center for center in centers}.values()
@@ -136,7 +136,7 @@ class Shop(SoftLayerAccount, Compute):
         """All flavours, with their prices where these groups of prices hold."""
         known = tuple(groups)
         return [
-            with_price(self.read(market.SIZE, preset), prices.total(preset, known), self.today())
+            with_price(self._read(market.SIZE, preset), prices.total(preset, known), self.today())
             for preset in prices.presets
         ]
 
