@@ -43,8 +43,15 @@ def _rows(app: object, what: str, name: str, obj: object, options: object, lines
         if begins and not drawn:
             made += ["", "::", ""]
         drawn = bool(line) and (begins or drawn)
-        made.append(f"    {line}" if drawn else line)
+        made.append(f"    {line}" if drawn else _plain(line))
     lines[:] = made
+
+
+def _plain(line: str) -> str:
+    """A line in which stars mean stars."""
+    parts = line.split("`")
+    parts[::2] = [part.replace("*", r"\*") for part in parts[::2]]
+    return "`".join(parts)
 
 
 def setup(app: object) -> None:
