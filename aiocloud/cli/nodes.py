@@ -72,7 +72,7 @@ async def find(fleet: Fleet, wanted: str, *, named: bool) -> Node:
         raise ConfigurationError(f"{wanted!r} is the name of several nodes: {known}. Give an id, and --account")
     near = difflib.get_close_matches(wanted, [text for node in alive for text in (node.name, node.id)])
     hint = f"Did you mean {' or '.join(dict.fromkeys(near))}?" if near else "`aiocloud nodes` lists those there are"
-    where = ", ".join(sorted({str(coverage.scope) for coverage in report.coverage}))
+    where = ", ".join(sorted({f"{each.scope.provider}/{each.scope.account}" for each in report.coverage}))
     raise ConfigurationError(f"no node {wanted!r} at {where}. {hint}")
 
 
