@@ -162,7 +162,7 @@ def _create_first(name: str) -> tuple[bool, str]:
 
 
 def _explained(method: Callable[..., Any], own: list[inspect.Parameter]) -> Iterator[str]:
-    """Each keyword with what the docstring says of it: in a line that begins with its name, or in a sentence."""
+    """Each keyword with what the docstring says of it: in a line that begins with its name, or in a paragraph."""
     text = inspect.getdoc(method) or ""
     parameters = {each.name: each for each in own}
     for line in re.findall(r"^ex_.*(?:\n +.*)*", text, re.MULTILINE):
@@ -170,15 +170,15 @@ def _explained(method: Callable[..., Any], own: list[inspect.Parameter]) -> Iter
         shown = re.sub(r"ex_\w+", lambda found: f"`{_argument(parameters.pop(found[0]))}`", names)
         yield f"- {shown}: {_plain(meaning)}"
     for name, each in parameters.items():
-        yield f"- `{_argument(each)}`: {_sentence(text, name, method)}"
+        yield f"- `{_argument(each)}`: {_paragraph(text, name, method)}"
 
 
 def _plain(text: str) -> str:
     return text.strip().replace("*", r"\*")
 
 
-def _sentence(text: str, name: str, method: Callable[..., Any]) -> str:
-    found = next((each for each in re.split(r"(?<=\.)\s+", text) if f"`{name}`" in each), None)
+def _paragraph(text: str, name: str, method: Callable[..., Any]) -> str:
+    found = next((each for each in text.split("\n\n") if f"`{name}`" in each), None)
     if found is None:
         raise LookupError(f"the docstring of {method.__qualname__} says nothing of {name}")
     return " ".join(found.split())
