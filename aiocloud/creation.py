@@ -47,9 +47,9 @@ class Creation:
     """One node to be made.
 
     `send` asks the provider for it. A CloudError that it raises must be about the request itself: what comes after,
-    once the node is there, must not fail it. `find` looks for what a lost answer may have left, by `token` or by whatever
-    else tells this node from all others, and answers None if there is nothing. `destroy` removes it. `repeat` says
-    that the request may be sent once more when nothing was found (the provider refuses a twin).
+    once the node is there, must not fail it. `find` looks for what a lost answer may have left, by `token` or by
+    whatever else tells this node from all others, and answers None if there is nothing. `destroy` removes it. `repeat`
+    says that the request may be sent once more when nothing was found (the provider refuses a twin).
     """
 
     name: str

@@ -15,11 +15,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeAlias, TypedDict
+from urllib.parse import quote, unquote, urlsplit
 
 import anyio
 
 from aiocloud.accounts import Account, Environment
-from aiocloud.errors import ConfigurationError, NodeStateError, NotFoundError, WaitTimeoutError
+from aiocloud.errors import CloudError, ConfigurationError, NodeStateError, NotFoundError, WaitTimeoutError
 from aiocloud.http.client import Api, Client
 from aiocloud.http.message import Handler, Layer
 from aiocloud.http.paging import Pager
@@ -46,6 +47,10 @@ if TYPE_CHECKING:
 
 NodeAuth: TypeAlias = NodeAuthSSHKey | NodeAuthPassword | KeyPair
 """How to sign in to a new node: a public key, a password, or a key pair that the provider knows."""
+
+
+LAST_LOOK = 5.0
+"""Seconds for which the last question of a wait may outlast it."""
 
 
 def utcnow() -> datetime:
@@ -137,6 +142,8 @@ class Driver(ABC):
         self._proxy = proxy
         self._ssl = ssl
         self._own_session: SharedSession | None = None
+        if proxy:
+            self.redactor.add(_password_in(proxy))
 
     def __repr__(self) -> str:
         where = f" {self.region!r}" if self.region else ""
@@ -158,7 +165,6 @@ class Driver(ABC):
         """Close what the driver itself opened; a session that it was given stays open."""
         if self._own_session is not None:
             await self._own_session.aclose()
-            self._own_session = None
 
     # ---- for the authors of drivers ----
 
@@ -206,7 +212,10 @@ class Driver(ABC):
         """A credential that is not optional, kept from logs and errors. Raises ConfigurationError without one."""
         if not value:
             raise ConfigurationError(f"{self.provider} needs `{name}`")
-        found = value if isinstance(value, Secret) else Secret(value)
+        if not isinstance(value, Secret | str):
+            raise ConfigurationError(f"{self.provider} needs `{name}` as text, not as {type(value).__name__}")
+        # Files and variables often end in a line break, which no header could carry.
+        found = value if isinstance(value, Secret) else Secret(value.rstrip("\r\n"))
         self.redactor.add(found)
         return found
 
@@ -311,26 +320,35 @@ class Compute(Driver):
     ) -> Node:
         """The node, as soon as it is in one of `states` (running, by default).
 
-        Asks every second at first, every fifteen later. A node that is not to be seen yet is pending for `grace`
-        seconds; one that is gone is terminated, if that is what is waited for. Raises WaitTimeoutError after `timeout`
-        seconds, NodeStateError as soon as the node fails or is terminated instead; both name the node, which
-        still exists.
+        Asks every second at first, every fifteen later, and at the end once more; a question that fails for a passing
+        reason is asked again. A node that is not to be seen yet is pending for `grace` seconds; one that is gone is
+        terminated, if that is what is waited for. Raises WaitTimeoutError after `timeout` seconds, NodeStateError as
+        soon as the node fails or is terminated instead; both name the node, which still exists.
         """
         wanted = states or (NodeState.RUNNING,)
         began = anyio.current_time()
+        end = began + timeout
         pause = 1.0
+        seen: Node | None = None
         while True:
-            seen = await self._look(node, wanted, began + grace)
+            trouble: CloudError | None = None
+            try:
+                with anyio.move_on_after(max(end - anyio.current_time(), LAST_LOOK)):
+                    seen = await self._look(node, wanted, began + grace)
+            except CloudError as error:
+                if not error.retryable:
+                    raise
+                trouble = error
             if seen is not None and seen.state in wanted:
                 return seen
-            if seen is not None and seen.state in (NodeState.ERROR, NodeState.TERMINATED):
+            if seen is not None and seen.state in _final(wanted):
                 reason = f": {why}" if (why := self.failure_reason(seen)) else ""
                 raise NodeStateError(f"node {id_of(node)} is {seen.state}{reason}", **self._about(node))
-            if anyio.current_time() + pause - began > timeout:
-                state = seen.state if seen is not None else "not to be seen"
-                message = f"node {id_of(node)} is {state} after {timeout:g} s, not {' or '.join(wanted)}"
-                raise WaitTimeoutError(message, **self._about(node))
-            await anyio.sleep(pause)
+            if (left := end - anyio.current_time()) <= 0:
+                message = f"node {id_of(node)} is {_state(seen)} after {timeout:g} s, not {' or '.join(wanted)}"
+                because = f". The last question failed: {trouble.reason}" if trouble is not None else ""
+                raise WaitTimeoutError(message + because, **self._about(node)) from trouble
+            await anyio.sleep(min(pause, left))
             pause = min(15.0, pause * 1.5)
 
     def failure_reason(self, node: Node) -> str | None:
@@ -442,6 +460,32 @@ class KeyPairs(Driver):
         """Forget the key pair of that name. Raises NotFoundError where the provider tells."""
 
 
+def segment(thing: Node | Size | Image | Location | KeyPair | str) -> str:
+    """The id as one segment of a URL's path, quoted. Raises ConfigurationError for one that would lead elsewhere."""
+    text = thing if isinstance(thing, str) else thing.id
+    if text in ("", ".", ".."):
+        raise ConfigurationError(f"{text!r} is no id")
+    return quote(text, safe="")
+
+
 def id_of(thing: Node | Size | Image | Location | str) -> str:
     """The id of a model, or the id itself."""
     return thing if isinstance(thing, str) else thing.id
+
+
+def _state(seen: Node | None) -> str:
+    return seen.state if seen is not None else "not to be seen"
+
+
+def _final(wanted: Sequence[NodeState]) -> Sequence[NodeState]:
+    """The states from which none of these is reached. A broken node can still be terminated."""
+    broken = () if NodeState.TERMINATED in wanted else (NodeState.ERROR,)
+    return (*broken, NodeState.TERMINATED)
+
+
+def _password_in(url: str) -> str | None:
+    try:
+        password = urlsplit(url).password
+    except ValueError:
+        return None
+    return unquote(password) if password else None

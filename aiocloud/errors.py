@@ -138,7 +138,8 @@ class ApiError(CloudError):
     @property
     def reason(self) -> str:
         """What happened, and what the user can do about it."""
-        return super().reason + f". {self.mend}" * bool(self.mend)
+        reason = super().reason
+        return f"{reason.removesuffix('.')}. {self.mend}" if self.mend else reason
 
 
 class InvalidCredsError(ApiError):

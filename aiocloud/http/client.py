@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -24,6 +25,9 @@ from aiocloud.http.wirelog import WireLog
 from aiocloud.mapping import dig
 
 T = TypeVar("T")
+
+BENT = re.compile(r"//|/\.{1,2}(/|$)|[\x00-\x20\x7f]")
+"""What no path of ours holds, unless an id brought it in unquoted."""
 
 IDEMPOTENT_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
@@ -115,6 +119,8 @@ class Client:
         `params` go into the query; `json` or `form` make the body. `idempotent` defaults to what the method
         promises. Raises a CloudError for anything but a success.
         """
+        if BENT.search(path.partition("?")[0]):
+            raise ConfigurationError(f"{path!r} is no path: an id in it would lead elsewhere")
         url = URL(f"{self.base_url}{path}", encoded=True)
         url = url.update_query(params) if params else url
         request = Request(
@@ -137,12 +143,12 @@ class Client:
         """The payload of an answer. Raises MalformedResponseError for one that is not in the API's format."""
         try:
             return self.api.codec.decode(response.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             kind = response.content_type or "something without a content type"
             raise self.errors.stamp(
                 MalformedResponseError(
                     f"answered {kind}{page_title(response)} where {self.api.codec.name} should be: "
-                    f"{response.text()[:120].strip()!r}. Check the endpoint, and any proxy on the way",
+                    f"{_glimpse(response)}. Check the endpoint, and any proxy on the way",
                     retryable=True,
                 ),
                 operation,
@@ -182,12 +188,13 @@ class Client:
         """A list whose pages `fetch` gets, read by `shape`."""
 
         def read(payload: Any) -> list[T]:
-            found = dig(payload, items) if items else payload
-            if found is not None and not isinstance(found, Sequence):
+            # Null is an empty list, as empty elements are in XML. A missing one is not: failed is never empty.
+            found = (dig(payload, items) if _holds(payload, items) else ...) if items else payload
+            if found is not None and (isinstance(found, str | bytes) or not isinstance(found, Sequence)):
                 raise self.errors.stamp(MalformedResponseError(f"a list without `{items}`"))
             return [self.read(shape, item) for item in found or ()]
 
-        return pager(fetch, read, paging or self.api.paging)
+        return pager(fetch, read, paging or self.api.paging, stamp=self.errors.stamp)
 
     def read(self, shape: Callable[..., T], payload: Any, *, operation: str = "") -> T:
         """A model out of a payload, marked with provider and account."""
@@ -209,3 +216,17 @@ def _base_url(text: str, provider: str) -> URL:
 
 def _with_body(request: Request, body: bytes, kind: str) -> Request:
     return with_headers(replace(request, body=body), {"Content-Type": kind})
+
+
+def _holds(payload: Any, path: str) -> bool:
+    """Whether there is anything, be it null, under a dotted path."""
+    above, _, key = path.rpartition(".")
+    holder = dig(payload, above) if above else payload
+    return isinstance(holder, Mapping) and key in holder
+
+
+def _glimpse(response: Response) -> str:
+    """The beginning of a page that somebody else has sent; of what is data, only its length: it may hold a secret."""
+    if response.content_type.startswith("text/") and "xml" not in response.content_type:
+        return repr(response.body[:400].decode("utf-8", "replace")[:120].strip())
+    return f"{len(response.body)} bytes that are none"

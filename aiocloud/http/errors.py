@@ -46,6 +46,10 @@ STATUSES: Mapping[int, type[ApiError]] = {
 }
 
 
+LONGEST_MESSAGE = 1000
+"""Characters of what a provider says that an error repeats."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorTable:
     """How an API says no.
@@ -91,23 +95,32 @@ class ErrorTable:
     def _decode(self, response: Response) -> Any:
         try:
             return self.codec.decode(response.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
     def _code(self, body: Any) -> Any:
-        if self.code is None:
-            return None
-        return self.code(body) if callable(self.code) else dig(body, self.code)
+        return _told(body, self.code) if self.code is not None else None
 
     def _message(self, body: Any) -> str | None:
-        found = self.message(body) if callable(self.message) else dig(body, self.message)
-        return str(found).strip() if found else None
+        found = _told(body, self.message)
+        text = str(found).strip() if found else ""
+        return text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}…"
 
     def _request_id(self, response: Response, body: Any) -> str | None:
         if self.request_id is None:
             return None
         found = response.headers.get(self.request_id) or dig(body, self.request_id)
         return str(found) if found else None
+
+
+def _told(body: Any, where: str | Callable[[Any], str | None]) -> Any:
+    """What a body says there; None if it is not built as errors of this API are: that is no reason to lose the rest."""
+    if not callable(where):
+        return dig(body, where)
+    try:
+        return where(body)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        return None
 
 
 def _first(table: Mapping[str, type[ApiError]], word: str) -> type[ApiError] | None:
@@ -143,8 +156,10 @@ def _phrase(status: int) -> str:
 
 def page_title(response: Response) -> str:
     """` (a page titled "…")` for an HTML page that has a title, else nothing."""
-    title = re.search(r"<title[^>]*>\s*([^<]{1,120}?)\s*</title", response.text()[:20_000], re.IGNORECASE)
-    return f' (a page titled "{title[1]}")' if title else ""
+    begin = response.body[:20_000].decode("utf-8", "replace")
+    found = re.search(r"<title[^<>]{0,200}>([^<]{1,2000})</title", begin, re.IGNORECASE)
+    title = " ".join(found[1].split())[:120] if found else ""
+    return f' (a page titled "{title}")' if title else ""
 
 
 class ErrorLayer:
@@ -182,5 +197,7 @@ class ErrorLayer:
         error.account = error.account or self._account
         error.operation = error.operation or operation
         error.message = self._redactor.clean(error.message)
+        if isinstance(error, ApiError) and error.code is not None:
+            error.code = self._redactor.clean(error.code)
         error.args = (error.message,)
         return error

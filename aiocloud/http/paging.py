@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from yarl import URL
 
-from aiocloud.errors import PagingError
+from aiocloud.errors import CloudError, NotFoundError, PagingError
 from aiocloud.http.message import Response
 from aiocloud.http.together import together
 from aiocloud.mapping import dig
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 Params: TypeAlias = Mapping[str, str]
 """What tells one page from another: the part of a request that paging changes."""
@@ -43,8 +45,11 @@ class Paging(ABC):
     def following(self, page: Page) -> Params | None:
         """The parameters of the page after this one; None after the last."""
 
-    def rest(self, first: Page) -> Sequence[Params] | None:
-        """The parameters of all pages but the first, where that one tells; None where it does not."""
+    def rest(self, first: Page) -> Iterable[Params] | None:
+        """The parameters of all pages but the first, where that one tells; None where it does not.
+
+        Where it does, pages are places in the list: an empty one, or one that is no longer there, is its end.
+        """
         return None
 
 
@@ -96,9 +101,9 @@ class NumberedPaging(Paging):
         number = int(page.params[self.param]) + 1
         return {**page.params, self.param: str(number)} if number <= self._count(page) else None
 
-    def rest(self, first: Page) -> Sequence[Params]:
-        """All the numbers after 1."""
-        return [{**first.params, self.param: str(number)} for number in range(2, self._count(first) + 1)]
+    def rest(self, first: Page) -> Iterable[Params]:
+        """All the numbers after 1; not a list of them, since the count may be a lie."""
+        return ({**first.params, self.param: str(number)} for number in range(2, self._count(first) + 1))
 
     def _count(self, page: Page) -> int:
         return int(dig(page.payload, self.pages) or 1)
@@ -143,19 +148,25 @@ class OffsetPaging(Paging):
         """The next offset."""
         offset = int(page.params["offset"]) + self.limit
         total = self._total(page)
-        more = offset < total if total is not None else len(page.payload or ()) >= self.limit
+        more = offset < total if total is not None else _length(page) >= self.limit
         return {**page.params, "offset": str(offset)} if more else None
 
-    def rest(self, first: Page) -> Sequence[Params] | None:
+    def rest(self, first: Page) -> Iterable[Params] | None:
         """All the offsets up to the total."""
         total = self._total(first)
         if total is None:
             return None
-        return [{**first.params, "offset": str(offset)} for offset in range(self.limit, total, self.limit)]
+        return ({**first.params, "offset": str(offset)} for offset in range(self.limit, total, self.limit))
 
     def _total(self, page: Page) -> int | None:
+        """The total; None where there is none, or one that the page itself belies."""
         text = page.response.headers.get(self.total, "")
-        return int(text) if text.isdigit() else None
+        total = int(text) if text.isdecimal() else -1
+        return total if total >= int(page.params["offset"]) + _length(page) else None
+
+
+def _length(page: Page) -> int:
+    return len(page.payload) if isinstance(page.payload, Sequence) else 0
 
 
 class Pager(Generic[T]):
@@ -219,34 +230,82 @@ def pager(
     fetch: Callable[[Params], Awaitable[tuple[Response, Any]]],
     read: Callable[[Any], Sequence[T]],
     paging: Paging,
+    *,
+    stamp: Callable[[CloudError], CloudError] = lambda error: error,
 ) -> Pager[T]:
-    """A pager: `fetch` gets the page with these parameters, `read` takes the items from its payload."""
+    """A pager: `fetch` gets the page with these parameters, `read` takes the items from its payload, `stamp` says of
+    an error whose it is.
 
-    async def get(params: Params) -> Page:
-        response, payload = await fetch(params)
-        return Page(params, response, payload)
+    A list that changes while it is read is read to its new end; what moves from one page to another meanwhile may be
+    seen twice, or not at all.
+    """
+    return Pager(_Reading(fetch, read, paging, stamp).pages)
 
-    async def pages(window: int) -> AsyncIterator[Sequence[T]]:
-        page = await get(paging.first())
-        yield read(page.payload)
-        rest = paging.rest(page) if window > 1 else None
-        if rest is not None:
-            for begin in range(0, len(rest), window):
-                batch = [_bind(get, params) for params in rest[begin : begin + window]]
-                for later in await together(*batch):
-                    yield read(later.payload)
-            return
+
+@dataclass(frozen=True, slots=True)
+class _Reading(Generic[T]):
+    fetch: Callable[[Params], Awaitable[tuple[Response, Any]]]
+    read: Callable[[Any], Sequence[T]]
+    paging: Paging
+    stamp: Callable[[CloudError], CloudError]
+
+    async def pages(self, window: int) -> AsyncIterator[Sequence[T]]:
+        page = await self._get(self.paging.first())
+        yield self.read(page.payload)
+        rest = self._told(lambda: self.paging.rest(page))
+        numbered = rest is not None
+        if rest is not None and window > 1:
+            ahead = iter(rest)
+            while wanted := list(islice(ahead, window)):
+                batch = [each for each in await self._get_all(wanted) if each is not None]
+                read = [self.read(each.payload) for each in batch]
+                for items in read:
+                    yield items
+                if len(batch) < len(wanted) or not any(read):
+                    return
+                page = batch[-1]
+        # One after the other; or what was added while the pages that were promised were read.
         seen = {frozenset(page.params.items())}
-        while (params := paging.following(page)) is not None:
+        while (params := self._following(page)) is not None:
             mark = frozenset(params.items())
             if mark in seen:
-                raise PagingError("the list leads back to a page that it had already")
+                raise self.stamp(PagingError("the list leads back to a page that it had already"))
             seen.add(mark)
-            page = await get(params)
-            yield read(page.payload)
+            later = await (self._get_if_there(params) if numbered else self._get(params))
+            if later is None:
+                return
+            page = later
+            items = self.read(page.payload)
+            yield items
+            if numbered and not items:
+                return
 
-    return Pager(pages)
+    async def _get(self, params: Params) -> Page:
+        response, payload = await self.fetch(params)
+        return Page(params, response, payload)
 
+    async def _get_all(self, wanted: Sequence[Params]) -> Sequence[Page | None]:
+        return await together(*[self._getter(params) for params in wanted])
 
-def _bind(get: Callable[[Params], Awaitable[Page]], params: Params) -> Callable[[], Awaitable[Page]]:
-    return lambda: get(params)
+    def _getter(self, params: Params) -> Callable[[], Awaitable[Page | None]]:
+        return lambda: self._get_if_there(params)
+
+    async def _get_if_there(self, params: Params) -> Page | None:
+        """The page; None if the list has become so short that there is none, as its first page tells now."""
+        try:
+            return await self._get(params)
+        except NotFoundError:
+            first = await self._get(self.paging.first())
+            if params in (self._told(lambda: self.paging.rest(first)) or [params]):
+                raise
+            return None
+
+    def _following(self, page: Page) -> Params | None:
+        return self._told(lambda: self.paging.following(page))
+
+    def _told(self, ask: Callable[[], R]) -> R:
+        """What a page tells of the others. Raises PagingError if it makes no sense."""
+        try:
+            return ask()
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            raise self.stamp(PagingError("a page does not tell what follows it")) from error

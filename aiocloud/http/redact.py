@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from collections.abc import Iterable
+from urllib.parse import quote, quote_plus
+
+from yarl import URL
+
 from aiocloud.values import Secret
 
 SECRET_HEADERS = frozenset(
@@ -27,10 +34,13 @@ class Redactor:
             self.add(secret)
 
     def add(self, secret: Secret | str | None) -> None:
-        """Hide this from now on. What is shorter than four characters would hide too much, and is passed over."""
+        """Hide this from now on, as it is and as URLs, JSON and base64 write it.
+
+        What is shorter than four characters would hide too much, and is passed over.
+        """
         text = secret.reveal() if isinstance(secret, Secret) else secret
         if text and len(text) >= 4:
-            self._secrets.add(text)
+            self._secrets.update(_forms(text))
 
     def clean(self, text: str) -> str:
         """The text without the secrets.
@@ -43,4 +53,22 @@ class Redactor:
         return text
 
     def __repr__(self) -> str:
-        return f"<Redactor of {len(self._secrets)} secrets>"
+        return "<Redactor>"
+
+
+def _forms(secret: str) -> Iterable[str]:
+    """How a secret may be written."""
+    raw = secret.encode("utf-8", "surrogatepass")
+    in_query = URL("//h").update_query(k=raw.decode("utf-8", "replace")).raw_query_string.removeprefix("k=")
+    return {
+        secret,
+        quote(raw, safe=""),
+        quote(raw, safe="").lower(),
+        quote(raw),
+        quote_plus(raw),
+        in_query,
+        json.dumps(secret)[1:-1],
+        json.dumps(secret, ensure_ascii=False)[1:-1],
+        base64.b64encode(raw).decode().rstrip("="),
+        base64.urlsafe_b64encode(raw).decode().rstrip("="),
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl as tls
 from functools import cache
 from typing import TYPE_CHECKING
@@ -10,11 +11,11 @@ import aiohttp
 
 from aiocloud.errors import (
     AnswerLostError,
+    ConfigurationError,
     ConnectError,
     MalformedResponseError,
     RequestTimeoutError,
     TLSError,
-    TransportError,
 )
 from aiocloud.http.message import Request, Response
 
@@ -44,20 +45,28 @@ class SharedSession:
         self._total = total
         self._per_host = per_host
         self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
 
     def get(self) -> aiohttp.ClientSession:
-        """The session; needs a running event loop."""
-        if self._session is None or self._session.closed:
+        """The session; needs a running event loop. Raises ConnectError once it was closed."""
+        if self._closed:
+            raise ConnectError("the session was closed: make a new driver, or leave this one open", retryable=False)
+        if self._session is None:
+            self._loop = asyncio.get_running_loop()
             connector = aiohttp.TCPConnector(
                 limit=self._total, limit_per_host=self._per_host, ttl_dns_cache=300, ssl=default_tls()
             )
             self._session = aiohttp.ClientSession(
                 connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
             )
+        if self._loop is not asyncio.get_running_loop():
+            raise ConfigurationError("a session belongs to one event loop: make a driver, or a fleet, for each")
         return self._session
 
     async def aclose(self) -> None:
-        """Close it, if it was opened."""
+        """Close it, if it was opened. It is not opened again: nobody would close it then."""
+        self._closed = True
         if self._session is not None:
             await self._session.close()
             self._session = None
@@ -90,10 +99,13 @@ class AiohttpTransport:
     async def __call__(self, request: Request) -> Response:
         """Send, and read the answer to its end. Raises a TransportError where there is none."""
         host = request.url.host
+        session = self._session()
+        if session.closed:
+            raise ConnectError("the aiohttp session that was given is closed", retryable=False)
         timeout = aiohttp.ClientTimeout(total=request.timeout, sock_connect=CONNECT_TIMEOUT)
         headers = {"User-Agent": self._user_agent, **request.headers}
         try:
-            async with self._session().request(
+            async with session.request(
                 request.method,
                 request.url,
                 data=request.body or None,
@@ -111,15 +123,22 @@ class AiohttpTransport:
                 f"no connection to {host}: {_reason(error)}. Check the endpoint and the network"
             ) from error
         except aiohttp.ClientHttpProxyError as error:
-            raise ConnectError(f"the proxy refused the way to {host}: {error.status} {error.message}") from error
+            retryable = error.status >= 500  # a wrong password does not become right
+            message = f"the proxy refused the way to {host}: {error.status} {error.message}"
+            raise ConnectError(message, retryable=retryable) from None  # the cause would tell the proxy's URL
         except aiohttp.ConnectionTimeoutError as error:
             raise ConnectError(f"no connection to {host} within {CONNECT_TIMEOUT:g} s") from error
         except TimeoutError as error:
             raise RequestTimeoutError(f"no answer from {host} within {request.timeout:g} s") from error
-        except aiohttp.InvalidURL as error:
-            raise ConnectError(f"{error} is no URL. Check the endpoint", retryable=False) from error
-        except (aiohttp.ClientPayloadError, aiohttp.ClientError, ConnectionError) as error:
-            raise _lost(host, error) from error
+        except (aiohttp.InvalidURL, UnicodeError):
+            # Neither text nor cause is told: a proxy's URL, of which it may be, holds a password.
+            what = f"the host {host!r}" + " or the proxy" * bool(self._proxy)
+            raise ConnectError(f"{what} makes no URL. Check the endpoint", retryable=False) from None
+        except ValueError as error:
+            message = f"the request to {host} cannot be written: {error}. Check the credentials for line breaks"
+            raise ConnectError(message, retryable=False) from error
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise AnswerLostError(f"the answer of {host} was lost: {_reason(error)}") from error
 
 
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
@@ -131,10 +150,6 @@ async def _read(answer: aiohttp.ClientResponse) -> bytes:
             raise MalformedResponseError(f"an answer of more than {LARGEST_BODY // 2**20} MiB")
         parts.append(part)
     return b"".join(parts)
-
-
-def _lost(host: str | None, error: Exception) -> TransportError:
-    return AnswerLostError(f"the answer of {host} was lost: {_reason(error)}")
 
 
 def _reason(error: Exception) -> str:

@@ -40,7 +40,7 @@ class WireLog:
             self._who,
             request.operation,
             request.method,
-            self._redactor.clean(str(request.url)),
+            self._redactor.clean(str(request.url.with_user(None))),  # what a URL says before an @ may be a password
             self._headers(request.headers),
             outcome,
             1000 * (anyio.current_time() - began),

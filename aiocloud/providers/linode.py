@@ -12,7 +12,7 @@ from typing import Any, Unpack
 
 from aiocloud.accounts import Account, Environment
 from aiocloud.creation import Creation, new_token
-from aiocloud.driver import KeyPairs, NodeAuth, Options, PowerControl, id_of
+from aiocloud.driver import KeyPairs, NodeAuth, Options, PowerControl, id_of, segment
 from aiocloud.errors import (
     CapacityError,
     ConfigurationError,
@@ -265,7 +265,7 @@ class Linode(PowerControl, KeyPairs):
 
     async def get_node(self, node: Node | str) -> Node:
         """The Linode as it is now."""
-        return await self.http.get(f"/linode/instances/{id_of(node)}", NODE)
+        return await self.http.get(f"/linode/instances/{segment(node)}", NODE)
 
     async def create_node(
         self,
@@ -333,7 +333,7 @@ class Linode(PowerControl, KeyPairs):
 
     async def destroy_node(self, node: Node | str) -> None:
         """Delete the Linode with its disks."""
-        await self.http.call("DELETE", f"/linode/instances/{id_of(node)}")
+        await self.http.call("DELETE", f"/linode/instances/{segment(node)}")
 
     async def reboot_node(self, node: Node | str) -> None:
         """Restart the operating system."""
@@ -348,7 +348,7 @@ class Linode(PowerControl, KeyPairs):
         await self._act(node, "shutdown")
 
     async def _act(self, node: Node | str, action: str, body: Mapping[str, Any] | None = None) -> Any:
-        return await self.http.call("POST", f"/linode/instances/{id_of(node)}/{action}", json=body or {})
+        return await self.http.call("POST", f"/linode/instances/{segment(node)}/{action}", json=body or {})
 
     async def _marked(self, name: str, token: str) -> Node | None:
         """The node of that name that this create has made, if it has."""
@@ -392,7 +392,7 @@ class Linode(PowerControl, KeyPairs):
     async def delete_key_pair(self, key_pair: KeyPair | str) -> None:
         """Remove the key of that name from the profile."""
         known = await self.get_key_pair(key_pair) if isinstance(key_pair, str) else key_pair
-        await self.http.call("DELETE", f"/profile/sshkeys/{known.id}")
+        await self.http.call("DELETE", f"/profile/sshkeys/{segment(known)}")
 
     # ---- what only Linode has ----
 
@@ -406,7 +406,7 @@ class Linode(PowerControl, KeyPairs):
         return await self._update(node, {"tags": words})
 
     async def _update(self, node: Node | str, change: Mapping[str, Any]) -> Node:
-        payload = await self.http.call("PUT", f"/linode/instances/{id_of(node)}", json=change)
+        payload = await self.http.call("PUT", f"/linode/instances/{segment(node)}", json=change)
         return self.http.read(NODE, payload)
 
     async def ex_resize_node(self, node: Node | str, size: Size | str, *, resize_disk: bool = True) -> None:
@@ -435,7 +435,7 @@ class Linode(PowerControl, KeyPairs):
 
     async def ex_list_addresses(self, node: Node | str) -> Mapping[str, Any]:
         """Its addresses as the API tells them, with gateways, prefixes and reverse names."""
-        addresses: Mapping[str, Any] = await self.http.call("GET", f"/linode/instances/{id_of(node)}/ips")
+        addresses: Mapping[str, Any] = await self.http.call("GET", f"/linode/instances/{segment(node)}/ips")
         return addresses
 
     def ex_list_kernels(self) -> Pager[Mapping[str, Any]]:

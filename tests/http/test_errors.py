@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import logging
 import pickle
+import time
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import pytest
+from yarl import URL
 
 from aiocloud import errors
 from aiocloud.errors import (
@@ -165,3 +170,91 @@ def test_an_endpoint_that_is_no_url_is_refused_before_any_request(endpoint: str)
 
     with pytest.raises(errors.ConfigurationError, match="quay: the endpoint"):
         Client(Api(), network, provider="quay", endpoint=endpoint, now=now)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"null",
+        b"[]",
+        b'"text"',
+        b'{"errors": ["text"]}',
+        b'{"errors": {"reason": 5}}',
+        b'{"errors": 5}',
+        b"\xff\xfe\x00",
+        b"[" * 200_000,
+        b'{"errors": [{"reason": null}]}',
+    ],
+)
+async def test_an_error_whose_body_makes_no_sense_is_still_an_error_with_its_status(body: bytes) -> None:
+    async def network(request: Request) -> Response:
+        return Response(status=409, body=body)
+
+    from aiocloud.providers.linode import Linode
+
+    for driver in (Linode(KEY, transport=network), client(Response(status=409, body=body))):
+        with pytest.raises(ConflictError) as caught:
+            await (driver.get_node("1") if isinstance(driver, Linode) else driver.call("GET", "/x"))
+        assert caught.value.status == 409
+        assert caught.value.message
+
+
+async def test_data_that_is_nested_beyond_measure_is_malformed_and_no_crash() -> None:
+    assert isinstance(await failure(Response(status=200, body=b"[" * 200_000)), MalformedResponseError)
+
+
+async def test_an_endless_message_is_cut() -> None:
+    body = b'{"error": {"message": "' + b"x" * 1_000_000 + b'"}}'
+    assert len(str(await failure(Response(status=400, body=body)))) < 2000
+
+
+@pytest.mark.parametrize("page", [b"<title>" + b" " * 100_000, b"<title" * 50_000, b"<title>" + b"a" * 100_000])
+async def test_a_hostile_page_costs_no_time(page: bytes) -> None:
+    began = time.perf_counter()
+    await failure(Response(status=502, body=page))
+    assert time.perf_counter() - began < 0.5
+
+
+async def test_a_glimpse_of_broken_data_shows_no_token() -> None:
+    """A sign-in whose answer is cut holds a secret that nobody knows of yet."""
+    body = b'{"access_token": "canary-0815-token", "expi'
+    for kind in ("application/json", ""):
+        error = await failure(Response(status=200, body=body, headers=headers_of({"Content-Type": kind})))
+        assert "canary-0815-token" not in f"{error} {error!r}"
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (InvalidCredsError("Bad key."), "Bad key. Check the credentials of this account"),
+        (
+            InvalidCredsError("Bad key.", status=401, code="x"),
+            "Bad key. (401, x). Check the credentials of this account",
+        ),
+        (ConflictError("It is busy."), "It is busy."),
+    ],
+)
+def test_sentences_end_once(error: CloudError, text: str) -> None:
+    assert str(error) == text
+
+
+@pytest.mark.parametrize("secret", ["a/b+c=d e&f", 'quo"ted\\secret', "h\u00e4fen-und-gezeiten", "plain-secret"])
+def test_a_secret_is_hidden_however_it_is_written(secret: str) -> None:
+    redactor = Redactor(secret)
+    for written in (
+        secret,
+        quote(secret, safe=""),
+        quote(secret),
+        quote_plus(secret),
+        str(URL("https://h/").update_query(key=secret)),
+        json.dumps({"key": secret}),
+        base64.b64encode(secret.encode()).decode(),
+    ):
+        assert "***" in redactor.clean(f"before {written} after"), written
+    assert secret not in repr(redactor)
+
+
+async def test_a_secret_that_comes_back_as_the_error_code_is_hidden_too() -> None:
+    error = await failure(Response(status=400, body=json.dumps({"error": {"code": KEY, "message": "no"}}).encode()))
+    assert KEY not in f"{error} {error.__dict__}"

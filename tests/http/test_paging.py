@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import anyio
 import pytest
 
-from aiocloud.errors import ConnectError, PagingError
-from aiocloud.http.message import Response, headers_of
+from aiocloud.errors import CloudError, ConnectError, MalformedResponseError, NotFoundError, PagingError
+from aiocloud.http.client import Api, Client
+from aiocloud.http.message import Request, Response, headers_of
 from aiocloud.http.paging import (
     LinkPaging,
     NumberedPaging,
@@ -21,6 +24,7 @@ from aiocloud.http.paging import (
     TokenPaging,
     pager,
 )
+from aiocloud.mapping import raw
 from aiocloud.simulators.virtualtime import run
 
 ITEMS = list(range(25))
@@ -150,3 +154,114 @@ def test_chained_lists_keep_their_order_and_are_fetched_together() -> None:
         return await Pager.chain(both), anyio.current_time()
 
     assert run(go()) == (ITEMS * 3, 3.0)
+
+
+class Shelf:
+    """A numbered list, ten a page, that changes after the first page was read; pages beyond the last are a 404."""
+
+    def __init__(self, before: int, after: int, *, broken: str = "") -> None:
+        self.length = before
+        self.after = after
+        self.broken = broken
+        self.asked: list[str] = []
+
+    async def __call__(self, params: Params) -> tuple[Response, Any]:
+        number = int(params["page"])
+        self.asked.append(params["page"])
+        await anyio.sleep(1)
+        pages = max(1, -(-self.length // 10))
+        if number > pages or params["page"] == self.broken:
+            raise NotFoundError("no such page", status=404)
+        items = list(range(self.length))[10 * (number - 1) : 10 * number]
+        self.length = self.after
+        return Response(status=200), {"items": items, "pages": pages}
+
+
+@pytest.mark.parametrize(("before", "after"), [(25, 25), (25, 95), (95, 15), (95, 0), (10, 11), (300, 400)])
+@pytest.mark.parametrize("how", ["awaited", "iterated"])
+def test_a_numbered_list_that_grows_or_shrinks_is_read_to_its_new_end(before: int, after: int, how: str) -> None:
+    shelf = Shelf(before, after)
+    pages = pager(shelf, lambda payload: list(payload["items"]), NumberedPaging("page", "pages"))
+
+    async def read() -> list[int]:
+        return await pages if how == "awaited" else [item async for item in pages]
+
+    only_page = before <= 10  # it was read, and said that it was the last, before the list grew
+    assert run(read()) == list(range(10 if only_page else max(after, 10)))
+
+
+def test_a_page_that_is_missing_in_the_middle_is_an_error_and_no_end() -> None:
+    shelf = Shelf(55, 55, broken="3")
+    with pytest.raises(NotFoundError):
+        run(whole(pager(shelf, lambda payload: list(payload["items"]), NumberedPaging("page", "pages"))))
+
+
+@pytest.mark.parametrize("pages", [10**15, "1000000000"])
+def test_a_count_that_lies_costs_one_window_of_requests_and_no_memory(pages: Any) -> None:
+    book = Book(lambda params: (Response(status=200), {"items": [1] if params["page"] == "1" else [], "pages": pages}))
+    assert run(whole(pages_of(book, NumberedPaging("page", "pages")))) == [1]
+    assert len(book.asked) <= 10
+
+
+@pytest.mark.parametrize("total", ["0", "-5", "3", "nonsense", "", "999999999999"])
+@pytest.mark.parametrize("how", ["awaited", "iterated"])
+def test_a_total_that_lies_loses_no_item(total: str, how: str) -> None:
+    def answer(params: Params) -> tuple[Response, Any]:
+        start, limit = int(params["offset"]), int(params["limit"])
+        return Response(status=200, headers=headers_of({"total": total})), ITEMS[start : start + limit]
+
+    book = Book(answer)
+    pages = pager(book, lambda payload: list(payload), OffsetPaging(10, "total"))
+
+    async def read() -> list[int]:
+        return await pages if how == "awaited" else [item async for item in pages]
+
+    assert run(read()) == ITEMS
+    assert len(book.asked) <= 1 + 8 + 8
+
+
+def test_an_empty_page_in_the_middle_does_not_end_a_list_of_tokens() -> None:
+    def answer(params: Params) -> tuple[Response, Any]:
+        pages = {"": ([1], "a"), "a": ([], "b"), "b": ([2], "")}
+        items, following = pages[params.get("token", "")]
+        return Response(status=200), {"items": items, "next": following}
+
+    assert run(whole(pages_of(Book(answer), TokenPaging("next", "token")))) == [1, 2]
+
+
+def client(payload: Any, paging: Paging) -> Client:
+    async def network(request: Request) -> Response:
+        return Response(status=200, body=json.dumps(payload).encode())
+
+    now = lambda: datetime(2026, 3, 1, tzinfo=UTC)  # noqa: E731 - a clock that stands
+    api = Api(base_url="https://api.example", paging=paging)
+    return Client(api, network, provider="quay", account="prod", now=now)
+
+
+@pytest.mark.parametrize(
+    ("payload", "paging", "kind"),
+    [
+        ({"items": [1], "next": "again"}, TokenPaging("next", "token"), PagingError),
+        ({"items": [1], "pages": "many"}, NumberedPaging("page", "pages"), PagingError),
+        ({"items": [1], "pages": {}}, NumberedPaging("page", "pages"), None),
+        ({"items": [1], "next": "http://[half"}, LinkPaging("next"), PagingError),
+        ({"items": [1], "next": {"href": 5}}, LinkPaging("next"), PagingError),
+        ({"items": [1], "next": [5]}, LinkPaging(lambda payload: payload["nexxt"]), PagingError),
+        ({"items": "text"}, OnePage(), MalformedResponseError),
+        ({"items": {"a": 1}}, OnePage(), MalformedResponseError),
+        ({"things": [1]}, OnePage(), MalformedResponseError),
+        ([1], OnePage(), MalformedResponseError),
+        (None, OnePage(), MalformedResponseError),
+        ({"items": None}, OnePage(), None),
+    ],
+)
+async def test_a_list_that_makes_no_sense_is_an_error_that_says_whose_it_is(
+    payload: Any, paging: Paging, kind: type[CloudError] | None
+) -> None:
+    things = client(payload, paging).list("/things", raw, items="items")
+    if kind is None:
+        assert await things == (payload["items"] or [])
+        return
+    with pytest.raises(kind) as caught:
+        await things
+    assert str(caught.value).startswith("quay (prod): ")

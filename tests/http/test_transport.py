@@ -185,3 +185,85 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused_and_one_that_is_
             await transport(get(base))
         trusting = AiohttpTransport(session.get, ssl=client_side)
         assert (await trusting(get(base))).body == b"hello"
+
+
+@pytest.mark.parametrize("host", ["x" * 70 + ".example", "a..example", "-.example"])
+async def test_a_host_that_cannot_be_is_one_clear_error(transport: AiohttpTransport, host: str) -> None:
+    with pytest.raises(ConnectError) as caught:
+        await transport(get(URL(f"https://{host}/", encoded=True)))
+    assert not caught.value.sent
+
+
+async def test_a_header_that_would_break_out_is_never_sent(transport: AiohttpTransport) -> None:
+    async def hello(request: Request) -> Response:
+        raise AssertionError("it was sent")
+
+    async with serve(hello) as base:
+        request = Request(method="GET", url=base, headers=headers_of({"Authorization": "canary-secret\r\nX-Evil: 1"}))
+        with pytest.raises(ConnectError, match="line breaks") as caught:
+            await transport(request)
+    assert "canary-secret" not in f"{caught.value} {caught.value.__cause__}"
+
+
+@asynccontextmanager
+async def grumpy_proxy() -> AsyncIterator[str]:
+    async with raw_server(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as url:
+        yield str(url.with_user("kim").with_password("canary-secret"))
+
+
+async def test_a_proxy_that_refuses_is_named_without_its_password(session: SharedSession) -> None:
+    async with grumpy_proxy() as proxy:
+        with pytest.raises(ConnectError, match="407") as caught:
+            await AiohttpTransport(session.get, proxy=proxy)(get("https://api.example/"))
+    assert not caught.value.retryable
+    assert "canary-secret" not in _told(caught.value)
+
+
+@pytest.mark.parametrize("proxy", ["nowhere:canary-secret@", "http://kim:canary-secret@", "ftp://kim:canary-secret@h"])
+async def test_a_proxy_that_is_no_url_is_told_without_its_password(session: SharedSession, proxy: str) -> None:
+    with pytest.raises(ConnectError) as caught:
+        await AiohttpTransport(session.get, proxy=proxy)(get("https://api.example/"))
+    assert "canary-secret" not in _told(caught.value)
+
+
+def _told(error: BaseException | None) -> str:
+    """What an error and its causes say."""
+    said = []
+    while error is not None:
+        said.append(f"{error} {error!r}")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return " ".join(said)
+
+
+async def test_an_answer_that_drips_is_bounded_by_the_whole_time(transport: AiohttpTransport) -> None:
+    stop, closed = asyncio.Event(), asyncio.Event()
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while not stop.is_set():
+            writer.write(b"x")
+            await asyncio.sleep(0.01)
+        writer.close()
+        closed.set()
+
+    server = await asyncio.start_server(drip, "127.0.0.1", 0)
+    with pytest.raises(RequestTimeoutError):
+        await transport(get(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/", timeout=0.08))
+    stop.set()
+    await closed.wait()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_an_answer_that_is_not_what_its_encoding_says_is_lost(transport: AiohttpTransport) -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain"
+    async with raw_server(head) as url:
+        with pytest.raises(AnswerLostError):
+            await transport(get(url))
+
+
+@pytest.mark.parametrize("head", [b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"])
+async def test_an_answer_without_a_body_is_empty(transport: AiohttpTransport, head: bytes) -> None:
+    async with raw_server(head) as url:
+        assert (await transport(get(url))).body == b""
