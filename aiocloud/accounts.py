@@ -50,25 +50,47 @@ class Account:
     source: str = ""
 
 
-def from_file(environment: Environment) -> Iterator[Account]:
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A source of accounts that is there, and cannot be used. `name` is the account's, where it has one."""
+
+    provider: str
+    name: str
+    error: Exception
+
+
+OWN_FILE = "accounts.toml"
+
+
+def from_file(environment: Environment) -> Iterator[Account | Unusable]:
     """The accounts in `accounts.toml` of our configuration folder; none if there is no such file.
 
     Each table is an account: its name, `provider`, and the driver's own keywords. A value may also be
-    `{env = "NAME"}` or `{file = "path"}`, so that the file itself holds no secret. Raises ConfigurationError.
+    `{env = "NAME"}` or `{file = "path"}`, so that the file itself holds no secret. What is wrong with one account
+    costs none of the others.
     """
-    path = environment.config / "accounts.toml"
+    path = environment.config / OWN_FILE
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from error
+        yield Unusable(OWN_FILE, "", ConfigurationError(f"{path} cannot be read: {error}"))
+        return
     for name, table in tables.items():
-        if not isinstance(table, dict) or not isinstance(table.get("provider"), str):
-            raise ConfigurationError(f'{path}: account "{name}" needs a table with a `provider`')
-        where = f'{path}: account "{name}"'
-        options = {key: _value(value, environment, where) for key, value in table.items() if key != "provider"}
-        yield Account(table["provider"], name, options, source=str(path))
+        try:
+            yield _account(name, table, environment, path)
+        except ConfigurationError as error:
+            provider = table.get("provider") if isinstance(table, dict) else None
+            yield Unusable(provider if isinstance(provider, str) else OWN_FILE, name, error)
+
+
+def _account(name: str, table: Any, environment: Environment, path: Path) -> Account:
+    where = f'{path}: account "{name}"'
+    if not isinstance(table, dict) or not isinstance(table.get("provider"), str):
+        raise ConfigurationError(f"{where} needs a table with a `provider`")
+    options = {key: _value(value, environment, where) for key, value in table.items() if key != "provider"}
+    return Account(table["provider"], name, options, source=str(path))
 
 
 def _value(value: Any, environment: Environment, where: str) -> Any:
@@ -82,4 +104,8 @@ def _value(value: Any, environment: Environment, where: str) -> Any:
                 return (environment.config / Path(name).expanduser()).read_text("utf-8").strip()
             except OSError as error:
                 raise ConfigurationError(f"{where} wants the file {name}: {error.strerror}") from error
+            except (ValueError, RuntimeError):  # no text, no path, no such user's home
+                raise ConfigurationError(f"{where} wants the file {name}, which holds no text") from None
+        case {"env": _} | {"file": _}:
+            raise ConfigurationError(f'{where}: "env" and "file" want a name')
     return value

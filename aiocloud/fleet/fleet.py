@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import ssl as tls
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
 
-from aiocloud.accounts import Account, Environment
+from aiocloud.accounts import Account, Environment, Unusable
 from aiocloud.driver import Compute, Driver, KeyPairs, PowerControl
 from aiocloud.errors import ConfigurationError
-from aiocloud.fleet.discovery import Unusable, discover, without_account
+from aiocloud.fleet.discovery import discover, without_account
 from aiocloud.fleet.gathering import Gathering, Member
 from aiocloud.fleet.report import OfferReport, Scope
 from aiocloud.http.paging import Pager
@@ -115,13 +116,14 @@ class Fleet:
 
     async def aclose(self) -> None:
         """Close the drivers that the fleet made, and the session that it opened."""
-        for member in (*self._members, *self._public):
-            if member.driver is not None and not member.given:
-                await member.driver.aclose()
-                member.driver = None
-        if self._shared is not None:
-            await self._shared.aclose()
-            self._shared = None
+        async with AsyncExitStack() as closing:  # one that cannot be closed leaves none of the others open
+            if self._shared is not None:
+                closing.push_async_callback(self._shared.aclose)
+                self._shared = None
+            for member in (*self._members, *self._public):
+                if member.driver is not None and not member.given:
+                    closing.push_async_callback(member.driver.aclose)
+                    member.driver = None
 
     # ---- asking all ----
 
@@ -213,8 +215,11 @@ class Fleet:
         Raises ConfigurationError for a name that no account has, or more than one.
         """
         if isinstance(account, Node):
-            account = f"{account.provider}/{account.account}"
-        found = [member for member in self._members if account in (member.scope.account, str(member.scope))]
+            scope = Scope(account.provider, account.account)
+            account = str(scope)
+            found = [member for member in self._members if member.scope == scope]
+        else:
+            found = [member for member in self._members if account in (member.scope.account, str(member.scope))]
         if len(found) == 1:
             return found[0].connect()
         names = ", ".join(str(member.scope) for member in found or self._members) or "none is configured"
@@ -265,14 +270,15 @@ class Fleet:
 
     def _configured(self, account: Account | Unusable) -> Member:
         if isinstance(account, Unusable):
-            scope = Scope(account.provider, account.account)
+            scope = Scope(account.provider, account.name)
             return Member(scope, lambda: _broken(account.error))
         make = lambda: self._make(account)  # noqa: E731 - a function of no arguments over this account
         return Member(Scope(account.provider, account.name), make)
 
     def _make(self, account: Account) -> Driver:
         try:
-            return get_driver(account.provider)(account=account.name, **self._network(), **account.options)
+            options = {**self._network(), **account.options, "account": account.name}
+            return get_driver(account.provider)(**options)
         except TypeError as error:
             # The message names a keyword, never its value.
             raise ConfigurationError(f"account {account.name!r} ({account.source}): {error}") from error
@@ -296,7 +302,7 @@ def _broken(error: Exception) -> Driver:
 
 def _named(found: Sequence[Account | Unusable], names: Sequence[str]) -> list[Account | Unusable]:
     """The accounts of these names. Raises ConfigurationError for a name that none has."""
-    there = {f"{each.provider}/{each.name}": each for each in found if isinstance(each, Account)}
+    there = {f"{each.provider}/{each.name}": each for each in found if each.name}
     chosen: list[Account | Unusable] = []
     for name in names:
         matching = [account for key, account in there.items() if name in (key, account.name)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
-from contextlib import asynccontextmanager
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import anyio
 
@@ -16,6 +17,9 @@ from aiocloud.fleet.report import Coverage, Failure, Phase, Report, Scope, Statu
 from aiocloud.http.paging import Pager
 
 T = TypeVar("T")
+
+Sink: TypeAlias = "Callable[[_Watch, Sequence[T]], Awaitable[None]]"
+"""Takes the pages as they come, and waits while it has no room for more."""
 
 BUFFER = 16
 """Pages that may lie between the clouds and a reader who streams."""
@@ -89,13 +93,13 @@ class Gathering(Generic[T]):
         return self._report().__await__()
 
     async def _report(self) -> Report[T]:
-        pages: dict[Scope, list[T]] = {}
+        kept: defaultdict[tuple[str, int], list[T]] = defaultdict(list)
 
-        async def keep(scope: Scope, items: Sequence[T]) -> None:
-            pages.setdefault(scope, []).extend(items)
+        async def keep(watch: _Watch, items: Sequence[T]) -> None:
+            kept[str(watch.scope), watch.number].extend(items)
 
         await self._run(keep)
-        items = [item for scope in sorted(pages, key=str) for item in pages[scope]]
+        items = [item for key in sorted(kept) for item in kept[key]]
         return Report(items=items, failures=self.failures, coverage=self.coverage)
 
     async def __aiter__(self) -> AsyncIterator[T]:
@@ -103,29 +107,34 @@ class Gathering(Generic[T]):
         send, receive = anyio.create_memory_object_stream[Sequence[T]](BUFFER)
 
         async def feed() -> None:
-            async with send:
+            with send:
                 await self._run(lambda _, items: send.send(items))
 
         feeding = asyncio.create_task(feed())
         try:
-            async with receive:
-                async for page in receive:
-                    for item in page:
-                        yield item
+            async for page in receive:
+                for item in page:
+                    yield item
             await feeding
         finally:
+            # The calls end before the stream does: to them a closed stream would look like a mistake.
             feeding.cancel()
-            await asyncio.wait({feeding})
+            try:
+                with anyio.CancelScope(shield=True):
+                    await asyncio.gather(feeding, return_exceptions=True)
+            finally:
+                send.close()
+                receive.close()
 
-    async def _run(self, sink: Callable[[Scope, Sequence[T]], Awaitable[None]]) -> None:
+    async def _run(self, sink: Sink[T]) -> None:
         self._outcome = _Outcome()
         async with anyio.create_task_group() as group:
-            for member in self._members:
-                group.start_soon(self._ask, member, sink)
+            for number, member in enumerate(self._members):
+                group.start_soon(self._ask, number, member, sink)
 
-    async def _ask(self, member: Member, sink: Callable[[Scope, Sequence[T]], Awaitable[None]]) -> None:
+    async def _ask(self, number: int, member: Member, sink: Sink[T]) -> None:
         """Ask one account, each of its parts for itself."""
-        async with self._limiter, self._watch(member.scope) as watch:
+        async with self._limiter, self._watch(number, member.scope) as watch:
             driver = member.connect()
             if not isinstance(driver, self._needs):
                 watch.status = "skipped"
@@ -133,61 +142,66 @@ class Gathering(Generic[T]):
             parts = await driver.parts()
             if len(parts) == 1 and not parts[0].part:
                 await self._list(parts[0], watch, sink)
-                return
-            watch.hand_over()
-            async with anyio.create_task_group() as group:
-                for part in parts:
-                    group.start_soon(self._ask_part, member.scope, part, sink)
+            elif parts:
+                watch.hand_over()
+                async with anyio.create_task_group() as group:
+                    for part in parts:
+                        group.start_soon(self._ask_part, number, member.scope, part, sink)
 
-    async def _ask_part(
-        self, whole: Scope, part: Driver, sink: Callable[[Scope, Sequence[T]], Awaitable[None]]
-    ) -> None:
-        async with self._watch(Scope(whole.provider, whole.account, part.part)) as watch:
+    async def _ask_part(self, number: int, whole: Scope, part: Driver, sink: Sink[T]) -> None:
+        async with self._watch(number, Scope(whole.provider, whole.account, part.part)) as watch:
             await self._list(part, watch, sink)
 
-    async def _list(self, driver: Driver, watch: _Watch, sink: Callable[[Scope, Sequence[T]], Awaitable[None]]) -> None:
+    async def _list(self, driver: Driver, watch: _Watch, sink: Sink[T]) -> None:
         async for page in self._call(driver).pages(8):
             watch.items += len(page)
-            await sink(watch.scope, page)
+            with watch.stopped():
+                await sink(watch, page)
 
     @asynccontextmanager
-    async def _watch(self, scope: Scope) -> AsyncIterator[_Watch]:
-        """Bound one scope by the deadline, and note what becomes of it. A cloud's failure ends here."""
+    async def _watch(self, number: int, scope: Scope) -> AsyncIterator[_Watch]:
+        """Bound one scope by the deadline, and note what becomes of it. Whatever fails in it ends here.
+
+        The mistakes of a driver do, too: it may be anybody's, and what all other clouds answered is not lost for it.
+        """
         began = anyio.current_time()
         timeout = asyncio.timeout(self._deadline)
-        watch = _Watch(scope, timeout)
-        waiting = self._outcome.waiting
-        waiting.append(scope)
+        watch = _Watch(number, scope, timeout)
+        outcome = self._outcome
+        outcome.waiting.append(scope)
+        failure: Failure | None = None
         try:
             async with timeout:
                 yield watch
         except AiocloudError as error:
-            self._fail(scope, "configuration" if isinstance(error, ConfigurationError) else "listing", error)
-            watch.status = "failed"
-        except TimeoutError:
-            if not timeout.expired():
-                raise  # a mistake of ours, not of a cloud
-            message = f"no complete answer within {self._deadline:g} s"
-            late = RequestTimeoutError(message, provider=scope.provider, account=scope.account)
-            self._fail(scope, "deadline", late)
-            watch.status = "failed"
+            failure = _failure(scope, "configuration" if isinstance(error, ConfigurationError) else "listing", error)
+        except Exception as error:
+            if timeout.expired() and isinstance(error, TimeoutError):
+                message = f"no complete answer within {self._deadline:g} s"
+                late = RequestTimeoutError(message, provider=scope.provider, account=scope.account)
+                failure = _failure(scope, "deadline", late)
+            else:
+                failure = _failure(scope, "bug", error)
         finally:
-            waiting.remove(scope)
+            outcome.waiting.remove(scope)
+        if failure is not None:
+            outcome.failures.append(failure)
+            watch.status = "failed"
         if watch.status is not None:
             seconds = anyio.current_time() - began
-            self._outcome.coverage.append(
-                Coverage(scope=scope, status=watch.status, items=watch.items, seconds=seconds)
-            )
+            outcome.coverage.append(Coverage(scope=scope, status=watch.status, items=watch.items, seconds=seconds))
 
-    def _fail(self, scope: Scope, phase: Phase, error: AiocloudError) -> None:
-        attempts = error.attempts if isinstance(error, CloudError) else 1
-        self._outcome.failures.append(Failure(scope=scope, phase=phase, error=error, attempts=attempts))
+
+def _failure(scope: Scope, phase: Phase, error: Exception) -> Failure:
+    attempts = error.attempts if isinstance(error, CloudError) else 1
+    return Failure(scope=scope, phase=phase, error=error, attempts=attempts)
 
 
 @dataclass(slots=True)
 class _Watch:
-    """What is seen of one scope while it is asked."""
+    """What is seen of one scope while it is asked. `number` tells accounts apart that look alike."""
 
+    number: int
     scope: Scope
     timeout: asyncio.Timeout
     status: Status | None = "answered"
@@ -197,3 +211,15 @@ class _Watch:
         """Its parts speak for themselves from here on, under deadlines of their own."""
         self.status = None
         self.timeout.reschedule(None)
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The deadline is for the cloud: the time that a page waits for its reader does not count."""
+        when = self.timeout.when()
+        if when is None:
+            yield
+            return
+        began = anyio.current_time()
+        self.timeout.reschedule(None)
+        yield
+        self.timeout.reschedule(when + anyio.current_time() - began)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Generic, Literal, TypeAlias, TypeVar
 
 from aiocloud.errors import AiocloudError, CloudError
@@ -12,7 +14,7 @@ from aiocloud.query import Ranked, Selection
 
 T = TypeVar("T")
 
-Phase: TypeAlias = Literal["configuration", "listing", "deadline"]
+Phase: TypeAlias = Literal["configuration", "listing", "deadline", "bug"]
 Status: TypeAlias = Literal["answered", "failed", "skipped"]
 
 
@@ -33,8 +35,9 @@ class Scope:
 class Failure:
     """What one scope could not answer, and why.
 
-    `phase` is "configuration" (its credentials or options), "listing" (the call itself) or "deadline" (no complete
-    answer in time). `attempts` counts the sendings of the request that failed.
+    `phase` is "configuration" (its credentials or options), "listing" (the call itself), "deadline" (no complete
+    answer in time) or "bug" (a mistake in the driver; `error` is what it raised, traceback included). `attempts`
+    counts the sendings of the request that failed.
     """
 
     scope: Scope
@@ -47,11 +50,19 @@ class Failure:
         """One sentence for a user."""
         if isinstance(self.error, CloudError):
             return self.error.reason
+        if self.phase == "bug":  # what it says may hold a secret, which nobody has taken out
+            return f"{type(self.error).__name__}{_place(self.error)}, which is a mistake in the driver"
         return str(self.error) or type(self.error).__name__
 
     def __str__(self) -> str:
         """The scope and the sentence."""
         return f"{self.scope}: {self.reason}"
+
+
+def _place(error: Exception) -> str:
+    """` in file.py, line 7`; nothing for an error that was pickled, and lost its traceback."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f" in {PurePath(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from aiocloud.accounts import Account, Environment
+from aiocloud.accounts import Account, Environment, Unusable
 from aiocloud.errors import ConfigurationError, ProviderNotFoundError
 from aiocloud.fleet import Fleet
-from aiocloud.fleet.discovery import Unusable, discover
+from aiocloud.fleet.discovery import discover
 
 
 def environment(tmp_path: Path, toml: str | None = None, **variables: str) -> Environment:
@@ -83,3 +83,64 @@ def test_who_tells_prices_to_anybody_is_asked_without_an_account(tmp_path: Path)
     assert "linode/public" in map(str, scopes)
     assert "linode/public" not in map(str, Fleet.from_env(environment(tmp_path, LINODE_TOKEN="x")).scopes)
     assert Fleet.from_env(environment(tmp_path), public=False).scopes == ()
+
+
+def test_what_is_wrong_with_one_account_costs_none_of_the_others(tmp_path: Path) -> None:
+    toml = """
+        [first]
+        provider = "linode"
+        token = "one"
+        [second]
+        provider = "linode"
+        token = {env = "NOT_SET"}
+        [third]
+        provider = "linode"
+        token = "three"
+    """
+    found = list(discover(environment(tmp_path, toml)))
+    assert [(type(each).__name__, each.name) for each in found] == [
+        ("Account", "first"),
+        ("Unusable", "second"),
+        ("Account", "third"),
+    ]
+    assert [str(scope) for scope in Fleet.from_env(environment(tmp_path), accounts=["second"]).scopes] == [
+        "linode/second"
+    ]
+
+
+def test_an_account_that_was_found_twice_is_asked_once_and_a_name_that_is_taken_is_numbered(tmp_path: Path) -> None:
+    same = "[default]\nprovider = 'linode'\ntoken = 'tide'\n"
+    assert [each.name for each in accounts(environment(tmp_path, same, LINODE_TOKEN="tide"))] == ["default"]
+    both = accounts(environment(tmp_path, same, LINODE_TOKEN="another"))
+    assert [(each.name, each.options["token"]) for each in both] == [("default", "tide"), ("default-2", "another")]
+
+
+def test_a_file_that_holds_no_text_is_an_unusable_account_and_no_crash(tmp_path: Path) -> None:
+    (tmp_path / "key.bin").write_bytes(b"\xff\xfe\x00canary")
+    for option in ('{file = "key.bin"}', '{file = "a\\u0000b"}', '{file = "~no-such-user-9/x"}', "{env = 5}"):
+        found = list(discover(environment(tmp_path, f"[a]\nprovider = 'linode'\ntoken = {option}\n")))
+        assert [type(each) for each in found] == [Unusable]
+        assert "canary" not in str(found[0])
+
+
+def test_a_secret_in_a_file_that_is_no_toml_is_not_repeated(tmp_path: Path) -> None:
+    for toml in ("[a]\ntoken = canary-secret", 'token = "canary-secret\n"', "[a]\ntoken='canary-secret'\ntoken='x'"):
+        (found,) = discover(environment(tmp_path, toml))
+        assert isinstance(found, Unusable)
+        assert "canary-secret" not in f"{found.error!r} {found!r}"
+
+
+def test_a_configuration_folder_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "aiocloud").write_text("x")
+    found = Environment({}, home=tmp_path, config=tmp_path / "aiocloud")
+    assert [type(each) for each in discover(found)] == [Unusable]
+
+
+def test_a_driver_that_cannot_tell_its_accounts_leaves_those_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from aiocloud.providers.ec2 import EC2
+
+    monkeypatch.setattr(EC2, "accounts", lambda environment: 1 / 0)
+    found = list(discover(environment(tmp_path, LINODE_TOKEN="tide")))
+    assert [(type(each).__name__, each.provider) for each in found] == [("Unusable", "ec2"), ("Account", "linode")]

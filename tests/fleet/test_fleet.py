@@ -8,10 +8,9 @@ from typing import Any
 import anyio
 import pytest
 
-from aiocloud.accounts import Account
+from aiocloud.accounts import Account, Unusable
 from aiocloud.errors import ConfigurationError, InvalidCredsError
 from aiocloud.fleet import Fleet, IncompleteError, Report, Scope
-from aiocloud.fleet.discovery import Unusable
 from aiocloud.http.retry import Retry
 from aiocloud.models import Node
 from aiocloud.providers.linode import Linode
