@@ -16,7 +16,7 @@ import pytest
 from aiocloud.cli import main
 from aiocloud.fleet.sandbox import account_at
 from aiocloud.providers import Provider, get_driver
-from aiocloud.simulators import get_simulator, simulator_ids
+from aiocloud.simulators import get_simulator, simulator_ids, virtualtime
 from aiocloud.simulators.server import serve
 from tests import generated_docs
 
@@ -28,12 +28,20 @@ TODAY = date(2026, 11, 1)
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def examples() -> list[object]:
+def examples(*, of_fleets: bool) -> list[object]:
     return [
         pytest.param(code, id=f"{page.relative_to(ROOT)}-{number}")
         for page in PAGES
         for number, code in enumerate(BLOCK.findall(page.read_text()), 1)
+        if ("Fleet" in code) is of_fleets
     ]
+
+
+async def run(code: str) -> None:
+    program = compile(code, "<example>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    result = eval(program, {"__name__": "example"})
+    if inspect.isawaitable(result):
+        await result
 
 
 @pytest.fixture
@@ -53,13 +61,14 @@ async def _accounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 
 @pytest.mark.usefixtures("_accounts")
-@pytest.mark.parametrize("code", examples())
-async def test_the_example_runs(code: str, capsys: pytest.CaptureFixture[str]) -> None:
-    program = compile(code, "<example>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    result = eval(program, {"__name__": "example"})
-    if inspect.isawaitable(result):
-        await result
-    assert "Traceback" not in capsys.readouterr().out
+@pytest.mark.parametrize("code", examples(of_fleets=True))
+async def test_the_example_of_a_fleet_runs(code: str) -> None:
+    await run(code)
+
+
+@pytest.mark.parametrize("code", examples(of_fleets=False))
+def test_the_example_runs(code: str) -> None:
+    virtualtime.run(run(code))
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:
