@@ -78,8 +78,8 @@ def dig(payload: Any, path: str) -> Any:
 
 
 def one_of(table: Mapping[str, F], fallback: F) -> Callable[[Any], F]:
-    """A converter that looks a word up, and survives words that do not exist yet."""
-    return lambda word: table.get(word, fallback)
+    """A converter that looks a word up, and survives words that do not exist yet, and what is no word at all."""
+    return lambda word: table.get(word, fallback) if isinstance(word, str) else fallback
 
 
 class Shape(Generic[T]):

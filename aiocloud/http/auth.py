@@ -110,7 +110,7 @@ class TokenAuth:
         try:
             return await self.token()
         except CloudError as error:
-            error.sent = False  # the request itself never left
+            error.sent = error.doubtful = False  # the request itself never left
             raise
 
     async def _renew(self) -> Token:
@@ -130,6 +130,8 @@ class TokenAuth:
         if token.expires_at is None:
             return None
         life = token.expires_at - self._now()
+        if life <= timedelta(0):  # one of the two clocks is wrong: a 401 will tell when it is over
+            return None
         return token.expires_at - min(timedelta(minutes=2), life / 10)
 
     def _due(self) -> bool:

@@ -9,10 +9,12 @@ import anyio
 import pytest
 from yarl import URL
 
-from aiocloud.errors import InvalidCredsError
+from aiocloud.creation import in_doubt
+from aiocloud.errors import AnswerLostError, ConnectError, InvalidCredsError
 from aiocloud.http.auth import HeaderAuth, Token, TokenAuth
 from aiocloud.http.message import Request, Response
 from aiocloud.http.redact import Redactor
+from aiocloud.http.retry import Retry
 from aiocloud.simulators.virtualtime import run
 from aiocloud.values import Secret
 
@@ -172,3 +174,67 @@ def test_a_short_life_does_not_mean_a_fetch_for_every_request(life: float) -> No
 
     run(go())
     assert sign_in.fetches == 1
+
+
+def test_a_clock_that_is_wrong_does_not_mean_a_fetch_for_every_request() -> None:
+    """A token that seems to have expired before it was given is used until it is refused."""
+    sign_in = SignIn(life=-3600)
+
+    async def go() -> None:
+        auth = auth_with(sign_in)
+        for _ in range(5):
+            await auth(REQUEST, echo)
+
+    run(go())
+    assert sign_in.fetches == 1
+
+
+def test_a_sign_in_whose_answer_was_lost_leaves_no_doubt_about_the_request_itself() -> None:
+    """The sign-in was repeated, the request never left: no node can have been made by it."""
+    retry = Retry(attempts=2, jitter=lambda: 0.0)
+    answers = [AnswerLostError("lost"), ConnectError("no route")]
+
+    async def sign_in() -> Token:
+        async def network(request: Request) -> Response:
+            raise answers.pop(0)
+
+        await retry(Request(method="POST", url=URL("https://id.example/"), idempotent=True), network)
+        raise AssertionError("unreachable")
+
+    async def go() -> bool:
+        with pytest.raises(ConnectError) as caught:
+            await auth_with(sign_in)(REQUEST, echo)
+        return in_doubt(caught.value)
+
+    assert run(go()) is False
+
+
+def test_a_request_that_was_refused_for_its_token_is_signed_anew_even_if_it_makes_something() -> None:
+    sign_in = SignIn()
+    sent: list[str] = []
+
+    async def strict(request: Request) -> Response:
+        sent.append(request.headers["X-Auth-Token"])
+        return Response(status=401 if len(sent) == 1 else 201)
+
+    async def go() -> int:
+        making = Request(method="POST", url=URL("https://api.example/"), body=b"{}")
+        return (await auth_with(sign_in)(making, strict)).status
+
+    assert run(go()) == 201
+    assert sent == ["token-1", "token-2"]
+
+
+def test_cancelling_all_who_wait_leaves_the_next_with_a_token() -> None:
+    sign_in = SignIn()
+
+    async def go() -> bytes:
+        auth = auth_with(sign_in)
+        with anyio.move_on_after(0.5):
+            async with anyio.create_task_group() as group:
+                for _ in range(10):
+                    group.start_soon(auth, REQUEST, echo)
+        with anyio.fail_after(5):
+            return (await auth(REQUEST, echo)).body
+
+    assert run(go()) == b"token-2"

@@ -226,7 +226,7 @@ class Chain:
         try:
             return await self._current()
         except CloudError as error:
-            error.sent = False  # the request itself never left
+            error.sent = error.doubtful = False  # the request itself never left
             raise
 
     def expired(self, credentials: Credentials) -> bool:
