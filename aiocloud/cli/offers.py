@@ -57,8 +57,10 @@ def memory(mib: int | None) -> str:
 
 
 def disk(count: int | None) -> str:
-    """Disk as users write it: "80G"."""
-    return "" if count is None else f"{count}G"
+    """Disk as users write it: "80G"; "none" where the machine has no disk of its own."""
+    if count is None:
+        return ""
+    return f"{count}G" if count else "none"
 
 
 def place(location: Location) -> str:
@@ -90,7 +92,7 @@ def headline(selection: Selection, failures: Sequence[Failure]) -> str:
         for text, known in (
             (f"{size.vcpus} vcpus", size.vcpus),
             (f"{memory(size.ram)} ram", size.ram),
-            (f"{disk(size.disk)} disk", size.disk),
+            (f"{disk(size.disk)} disk" if size.disk else "no disk of its own", size.disk),
         )
         if known is not None
     ]
