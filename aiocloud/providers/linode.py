@@ -233,9 +233,9 @@ class Linode(PowerControl, KeyPairs):
     async def _market(self) -> tuple[list[Size], list[Location], frozenset[tuple[str, str]]]:
         """Plans, regions, and which plan is sold out where; asked for at the same time."""
         plans, regions, availability = await together(
-            lambda: _all(self.http.list("/linode/types", SIZE, items="data")),
-            lambda: _all(self.list_locations()),
-            lambda: _all(self.http.list("/regions/availability", raw, items="data")),
+            lambda: self.http.list("/linode/types", SIZE, items="data"),
+            lambda: self.list_locations(),
+            lambda: self.http.list("/regions/availability", raw, items="data"),
         )
         gone = frozenset((row["plan"], row["region"]) for row in availability if not row["available"])
         return plans, regions, gone
@@ -445,10 +445,6 @@ class Linode(PowerControl, KeyPairs):
     def ex_list_firewalls(self) -> Pager[Mapping[str, Any]]:
         """The account's Cloud Firewalls."""
         return self.http.list("/networking/firewalls", raw, items="data")
-
-
-async def _all(pager: Pager[Any]) -> list[Any]:
-    return await pager
 
 
 def _filter(**equals: str) -> Mapping[str, str]:

@@ -102,9 +102,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         return Pager.chain(lists)
 
     async def _offers_in(self, region: Region) -> list[Offer]:
-        place, sizes = await together(
-            lambda: self._location(region), lambda: _all(self.list_sizes(location=region.name))
-        )
+        place, sizes = await together(lambda: self._location(region), lambda: self.list_sizes(location=region.name))
         return self.offers_of(place, sizes)
 
     async def _location(self, region: Region) -> Location:
@@ -376,10 +374,6 @@ def _in(region: Region) -> Callable[..., Node]:
 
 def _bind(call: Callable[[Region], Awaitable[T]], region: Region) -> Callable[[], Awaitable[T]]:
     return lambda: call(region)
-
-
-async def _all(pager: Pager[T]) -> list[T]:
-    return await pager
 
 
 def boot_from(image: str, volume_size: int | None) -> Mapping[str, Any]:
