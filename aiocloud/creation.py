@@ -70,10 +70,14 @@ class Creation:
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError as cancelled:
-            outcome = await self._abandon(making)
-            if outcome:
-                cancelled.add_note(outcome)
-                log.warning(outcome)
+            outcome: str | None = ""
+            try:
+                outcome = await self._abandon(making)
+            finally:
+                if outcome is not None:  # a signal may strike in the midst of any step: then it is still ""
+                    told = outcome or self._lost("its clean-up was interrupted")
+                    cancelled.add_note(told)
+                    log.warning(told)
             raise
 
     async def _make(self) -> Node:

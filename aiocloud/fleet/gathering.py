@@ -182,6 +182,11 @@ class Gathering(Generic[T]):
                 failure = _failure(scope, "deadline", late)
             else:
                 failure = _failure(scope, "bug", error)
+        except asyncio.CancelledError:
+            if _cancelled():
+                raise
+            # Something in the driver has cancelled a part of it. The task group would pass over that in silence.
+            failure = _failure(scope, "bug", RuntimeError("cancelled, by none who may"))
         finally:
             outcome.waiting.remove(scope)
         if failure is not None:
@@ -190,6 +195,11 @@ class Gathering(Generic[T]):
         if watch.status is not None:
             seconds = anyio.current_time() - began
             outcome.coverage.append(Coverage(scope=scope, status=watch.status, items=watch.items, seconds=seconds))
+
+
+def _cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _failure(scope: Scope, phase: Phase, error: Exception) -> Failure:

@@ -37,7 +37,8 @@ class Api:
     """What a driver declares of its API.
 
     `base_url` is where it lives unless the user names another `endpoint`; `limits` are what the provider
-    permits an account; `headers` go with every request.
+    permits an account; `headers` go with every request. A `sparse` API leaves out lists that are empty; in all others
+    a list that is not there is a malformed answer.
     """
 
     base_url: str = ""
@@ -46,6 +47,7 @@ class Api:
     limits: Limits = field(default_factory=Limits)
     codec: Codec = field(default_factory=Json)
     headers: Mapping[str, str] = field(default_factory=dict)
+    sparse: bool = False
 
 
 def stack(layers: Sequence[Layer], transport: Handler) -> Handler:
@@ -188,9 +190,9 @@ class Client:
         """A list whose pages `fetch` gets, read by `shape`."""
 
         def read(payload: Any) -> list[T]:
-            # Null is an empty list, as empty elements are in XML. A missing one is not: failed is never empty.
-            found = (dig(payload, items) if _holds(payload, items) else ...) if items else payload
-            if found is not None and (isinstance(found, str | bytes) or not isinstance(found, Sequence)):
+            found = dig(payload, items) if items else payload
+            missing = items is not None and not self.api.sparse and not _holds(payload, items)
+            if missing or not isinstance(found, Sequence | None) or isinstance(found, str):
                 raise self.errors.stamp(MalformedResponseError(f"a list without `{items}`"))
             return [self.read(shape, item) for item in found or ()]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
@@ -46,4 +47,6 @@ async def together(*calls: Callable[[], Awaitable[Any]]) -> tuple[Any, ...]:
             group.start_soon(run, index, call)
     if failures:
         raise failures[0]
+    if len(results) < len(calls):
+        raise asyncio.CancelledError("something else has cancelled one of these calls")
     return tuple(results[index] for index in range(len(calls)))

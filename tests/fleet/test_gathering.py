@@ -126,6 +126,12 @@ def test_a_part_with_a_mistake_leaves_the_other_parts_alone() -> None:
     assert [node.id for node in report] == ["west0", "west1"]
 
 
+def test_a_call_that_something_else_cancelled_is_a_failure_and_no_account_is_lost_without_a_word() -> None:
+    report = listed(Pages("cut", failing(asyncio.CancelledError())), Pages("good", good()))
+    assert {each.scope.account: each.status for each in report.coverage} == {"cut": "failed", "good": "answered"}
+    assert [failure.phase for failure in report.failures] == ["bug"]
+
+
 # ---- streams ----
 
 

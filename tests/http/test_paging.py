@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -265,3 +266,13 @@ async def test_a_list_that_makes_no_sense_is_an_error_that_says_whose_it_is(
     with pytest.raises(kind) as caught:
         await things
     assert str(caught.value).startswith("quay (prod): ")
+
+
+def test_a_page_that_something_else_cancelled_does_not_leave_a_hole() -> None:
+    def cut(params: Params) -> tuple[Response, Any]:
+        if params["page"] == "2":
+            raise asyncio.CancelledError
+        return numbered(params)
+
+    with pytest.raises(asyncio.CancelledError):
+        run(whole(pages_of(Book(cut), NumberedPaging("page", "pages"))))

@@ -50,6 +50,7 @@ class Regional(Driver):
         codec=XML,
         errors=ERRORS,
         limits=Limits(rate=20.0, burst=100),  # of each action, and in each region by itself
+        sparse=True,
     )
 
     def __init__(
