@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
@@ -63,7 +64,7 @@ def _forms(secret: str) -> Iterable[str]:
     return {
         secret,
         quote(raw, safe=""),
-        quote(raw, safe="").lower(),
+        re.sub("%..", lambda escape: escape[0].lower(), quote(raw, safe="")),
         quote(raw),
         quote_plus(raw),
         in_query,

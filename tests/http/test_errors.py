@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import pickle
+import re
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -245,6 +246,7 @@ def test_a_secret_is_hidden_however_it_is_written(secret: str) -> None:
     for written in (
         secret,
         quote(secret, safe=""),
+        re.sub("%..", lambda escape: escape[0].lower(), quote(secret, safe="")),
         quote(secret),
         quote_plus(secret),
         str(URL("https://h/").update_query(key=secret)),
@@ -258,3 +260,7 @@ def test_a_secret_is_hidden_however_it_is_written(secret: str) -> None:
 async def test_a_secret_that_comes_back_as_the_error_code_is_hidden_too() -> None:
     error = await failure(Response(status=400, body=json.dumps({"error": {"code": KEY, "message": "no"}}).encode()))
     assert KEY not in f"{error} {error.__dict__}"
+
+
+def test_a_secret_that_is_nearly_a_word_hides_no_other_word() -> None:
+    assert Redactor("Node").clean("no node Node") == "no node ***"
