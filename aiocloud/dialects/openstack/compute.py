@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, TypeVar
-from urllib.parse import quote
 
 import anyio
 
@@ -18,7 +17,7 @@ from aiocloud.creation import Creation, new_token
 from aiocloud.dialects.openstack.account import OpenStackAccount
 from aiocloud.dialects.openstack.regions import NETWORKS_BY_THEMSELVES, Nova, Region
 from aiocloud.dialects.openstack.shapes import IMAGE, KEY_PAIR, MARK, NODE, SIZE
-from aiocloud.driver import KeyPairs, NodeAuth, PowerControl, id_of
+from aiocloud.driver import KeyPairs, NodeAuth, PowerControl, id_of, segment
 from aiocloud.errors import (
     CloudError,
     ConfigurationError,
@@ -187,7 +186,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
 
     async def _get(self, region: Region, node_id: str) -> Node:
         nova = await region.nova()
-        return await nova.http.get(f"/servers/{quote(node_id, safe='')}", _in(region), item="server")
+        return await nova.http.get(f"/servers/{segment(node_id)}", _in(region), item="server")
 
     async def create_node(
         self,
@@ -290,7 +289,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
     async def destroy_node(self, node: Node | str) -> None:
         """Delete the server. Floating addresses and volumes that were not made with it stay."""
         nova = await (await self._home(node)).nova()
-        await nova.http.call("DELETE", f"/servers/{quote(id_of(node), safe='')}")
+        await nova.http.call("DELETE", f"/servers/{segment(node)}")
 
     async def reboot_node(self, node: Node | str) -> None:
         """Restart the operating system. Raises ConflictError where the server does not run."""
@@ -311,7 +310,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
     async def _acted(self, node: Node | str, action: str, argument: Any = None) -> tuple[Mapping[str, str], Any]:
         """The headers and the payload of the answer to an action."""
         nova = await (await self._home(node)).nova()
-        path = f"/servers/{quote(id_of(node), safe='')}/action"
+        path = f"/servers/{segment(node)}/action"
         response = await nova.http.send("POST", path, json={action: argument}, operation=f"POST {path} {action}")
         return response.headers, nova.http.decode(response, f"POST {path} {action}")
 
@@ -345,7 +344,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         regions = await self._regions()
         for region in regions:
             try:
-                await (await region.nova()).http.call("DELETE", f"/os-keypairs/{quote(name, safe='')}")
+                await (await region.nova()).http.call("DELETE", f"/os-keypairs/{segment(name)}")
             except NotFoundError as error:
                 missing.append(error)
         if len(missing) == len(regions):

@@ -7,10 +7,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
 
 from aiocloud.dialects.openstack.compute import OpenStackCompute
-from aiocloud.driver import NodeAuth, id_of
+from aiocloud.driver import NodeAuth, id_of, segment
 from aiocloud.errors import MalformedResponseError, NotFoundError
 from aiocloud.http.paging import Pager
 from aiocloud.mapping import dig, raw
@@ -97,7 +96,7 @@ class OpenStackDriver(OpenStackCompute):
     async def ex_get_metadata(self, node: Node | str) -> Mapping[str, str]:
         """Its metadata, our mark included."""
         nova = await (await self._home(node)).nova()
-        payload = await nova.http.call("GET", f"/servers/{quote(id_of(node), safe='')}/metadata")
+        payload = await nova.http.call("GET", f"/servers/{segment(node)}/metadata")
         return dict(dig(payload, "metadata") or {})
 
     async def ex_set_metadata(self, node: Node | str, metadata: Mapping[str, str]) -> Mapping[str, str]:
@@ -107,7 +106,7 @@ class OpenStackDriver(OpenStackCompute):
 
     async def _change(self, node: Node | str, path: str, body: Any) -> Any:
         nova = await (await self._home(node)).nova()
-        return await nova.http.call("PUT", f"/servers/{quote(id_of(node), safe='')}{path}", json=body)
+        return await nova.http.call("PUT", f"/servers/{segment(node)}{path}", json=body)
 
     async def ex_create_image(self, node: Node | str, name: str, *, metadata: Mapping[str, str] | None = None) -> str:
         """Make an image of it; the id of the image, which is ready later."""
