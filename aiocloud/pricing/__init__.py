@@ -1,7 +1,7 @@
 """Money: what sizes cost, how old that knowledge is, and how currencies compare.
 
-    catalogue  the dated price tables that ship with the package, or newer ones that the user fetched
-    money      exchange rates, and the price of an hour
-    build      the script that makes both out of named sources
-    refresh    a reader of Amazon's public price files, as they arrive
+catalogue  the dated price tables that ship with the package, or newer ones that the user fetched
+money      exchange rates, and the price of an hour
+build      the script that makes both out of named sources
+refresh    a reader of Amazon's public price files, as they arrive
 """

@@ -133,7 +133,7 @@ def test_the_explanation_names_every_rejected_offer_and_its_first_clause(rates: 
 
 def test_a_selection_pickles(rates: Rates) -> None:
     selection = select([offer(), offer(country="US")], Query.of(outside="US"), rates)
-    assert pickle.loads(pickle.dumps(selection)) == selection  # noqa: S301  # our own bytes
+    assert pickle.loads(pickle.dumps(selection)) == selection  # our own bytes
 
 
 @pytest.mark.parametrize("query", [Query.of(ram="4G", outside="US"), Query.of(max_price="0.5")], ids=str)
