@@ -13,10 +13,9 @@ from aiocloud.providers.linode import Linode
 from aiocloud.query import Ranked
 
 
-async def drivers() -> None:
+async def drivers(name: str) -> None:
     assert_type(get_driver(Provider.EC2), type[EC2])
     assert_type(get_driver("linode"), type[Linode])
-    name = str()
     assert_type(get_driver(name), type[Driver])
     async with get_driver(Provider.EC2)("key", "secret", region="eu-west-1") as ec2:
         assert_type(ec2, EC2)
