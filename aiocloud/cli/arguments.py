@@ -166,7 +166,7 @@ def _serving(to: Parser) -> None:
         "--port", type=_port, default=0, metavar="N", help="ports from here on, one for each cloud (default: free ones)"
     )
     add("--latency", type=_delay, default=0.0, metavar="S", help="seconds that every answer takes (default: 0)")
-    add("--nodes", type=_count, default=2, metavar="N", help="nodes that each cloud has (default: 2)")
+    add("--nodes", type=_amount, default=2, metavar="N", help="nodes that each cloud has (default: 2)")
 
 
 # ---- values ----
@@ -192,6 +192,10 @@ def _delay(text: str) -> Any:
 
 def _count(text: str) -> Any:
     return _number(text, int, lambda number: number > 0, "a whole number above 0")
+
+
+def _amount(text: str) -> Any:
+    return _number(text, int, lambda number: number >= 0, "a whole number")
 
 
 def _port(text: str) -> Any:

@@ -17,7 +17,7 @@ from aiocloud.cli.made import show, show_running
 from aiocloud.cli.output import UsageError, complain, say, tell
 from aiocloud.cli.session import COMPLETE, NONE_FOUND, open_fleet, require_accounts
 from aiocloud.driver import Compute, KeyPairs, NodeAuth
-from aiocloud.errors import AiocloudError, ConfigurationError, InvalidRequestError, NotFoundError
+from aiocloud.errors import AiocloudError, ConfigurationError, ConflictError, InvalidRequestError, NotFoundError
 from aiocloud.fleet import Fleet, Report
 from aiocloud.fleet.fleet import PUBLIC
 from aiocloud.models import Node, NodeAuthSSHKey, NodeState
@@ -124,8 +124,8 @@ async def _create(arguments: Namespace) -> int:
             tags=dict(arguments.tag) or None,
         )
         try:
-            node = await _without_loss(making, arguments.name)
-        except (InvalidRequestError, NotFoundError) as error:
+            node = await _without_loss(making, arguments.name, f"{driver.provider}/{driver.account}")
+        except (InvalidRequestError, NotFoundError, ConflictError) as error:
             if hints := await _hints(driver, arguments):
                 raise ConfigurationError(f"{error}. {' '.join(hints)}") from error
             raise
@@ -161,24 +161,41 @@ async def _key_pair(driver: Compute, name: str) -> NodeAuth:
     return await driver.get_key_pair(name)
 
 
-async def _without_loss(making: Coroutine[Any, Any, Node], name: str) -> Node:
-    """The new node. Interrupted, tell at once that its fate is being looked into, and then what it was."""
-    task = asyncio.ensure_future(making)
+async def _without_loss(making: Coroutine[Any, Any, Node], name: str, where: str) -> Node:
+    """The new node. Interrupted, tell at once that its fate is being looked into, and then what it was.
+
+    That no node is left is said only where the create itself has come to that end: further signals may strike anywhere.
+    """
+    fate: list[str] = []
+    task = asyncio.ensure_future(_watched(making, where, fate))
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
-        tell(f"aiocloud: interrupted: finding out what became of {name!r} (Ctrl-C again leaves at once)")
-        task.cancel()
         try:
-            node = await task
-        except asyncio.CancelledError as cancelled:
-            if not getattr(cancelled, "__notes__", None):  # those the logger has told
-                tell("aiocloud: no node was left behind")
-        except AiocloudError as error:
-            complain(str(error))
-        else:
-            tell(f"aiocloud: node {node.id} was made, and keeps running at {node.provider}/{node.account}")
+            tell(f"aiocloud: interrupted: finding out what became of {name!r} (Ctrl-C again leaves at once)")
+            task.cancel()
+            with suppress(AiocloudError):  # its fate names it
+                await task
+        finally:
+            look = f"look for that name with `aiocloud nodes --account {where}`"
+            sentence = fate[0] if fate else f"nobody knows what became of {name!r}: it may be running; {look}"
+            if sentence:
+                complain(sentence)
         raise
+
+
+async def _watched(making: Coroutine[Any, Any, Node], where: str, fate: list[str]) -> Node:
+    """The new node; `fate` is what came of making it, as soon as that is certain: a sentence, or "" if it is told."""
+    try:
+        node = await making
+    except asyncio.CancelledError as cancelled:
+        fate.append("" if getattr(cancelled, "__notes__", None) else "no node was left behind")
+        raise
+    except AiocloudError as error:
+        fate.append(str(error))
+        raise
+    fate.append(f"node {node.id} was made, and keeps running at {where}")
+    return node
 
 
 async def _present(driver: Compute, node: Node, arguments: Namespace) -> None:
@@ -212,17 +229,20 @@ async def _hints(driver: Compute, arguments: Namespace) -> list[str]:
             known = [text for each in places for text in (each.id, *each.zones)]
             hints += _hint("location", place, known)
             place = place if place in known else None
-            hints += _hint("size", arguments.size, [each.id for each in await driver.list_sizes(location=place)])
-            hints += _hint("image", arguments.image, [each.id for each in await driver.list_images(location=place)])
+            sizes = await driver.list_sizes(location=place)
+            hints += _hint("size", arguments.size, [each.id for each in sizes], place)
+            images = await driver.list_images(location=place)
+            hints += _hint("image", arguments.image, [each.id for each in images], place)
     return hints
 
 
-def _hint(what: str, wanted: str | None, known: Sequence[str]) -> Iterator[str]:
+def _hint(what: str, wanted: str | None, known: Sequence[str], place: str | None = None) -> Iterator[str]:
     if wanted is None or wanted in known:
         return
     near = difflib.get_close_matches(wanted, known)
     mend = f"did you mean {' or '.join(near)}?" if near else f"see `aiocloud {what}s`."
-    yield f"No {what} {wanted!r} is listed: {mend}"
+    there = f" in {place}" if place else ""
+    yield f"No {what} {wanted!r} is listed{there}: {mend}"
 
 
 def _read(path: str) -> bytes:

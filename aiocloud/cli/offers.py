@@ -122,6 +122,7 @@ def notes(selection: Selection, today: date, *, explained: bool) -> Iterator[str
 def _left_out(selection: Selection) -> str:
     unknown = {
         "of unknown country": selection.unknown_country,
+        "at an unknown distance": selection.unknown_distance,
         "of unknown price": selection.unknown_price,
         f"in a currency without a rate to {selection.query.currency}": selection.unknown_currency,
     }

@@ -71,6 +71,12 @@ def test_unknown_ids_are_named_with_those_that_come_near(run: Callable[..., Ran]
     assert "No location 'eu-centrl' is listed: did you mean eu-central" in ran.err
 
 
+def test_unknown_ids_are_named_even_where_the_name_is_taken_too(run: Callable[..., Ran], prod: LinodeSimulator) -> None:
+    ran = run("create", "linode1001", "--size", "g6-nanode", "--image", "linode/debian12", "--location", "eu-central")
+    assert (ran.status, ran.err.count("\n")) == (1, 1)
+    assert "No size 'g6-nanode' is listed in eu-central: did you mean g6-nanode-1" in ran.err
+
+
 def test_files_are_read_before_anything_is_made(run: Callable[..., Ran], prod: LinodeSimulator, tmp_path: Path) -> None:
     key = tmp_path / "id"
     key.write_text("-----BEGIN OPENSSH PRIVATE KEY-----")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import pty
 import re
@@ -16,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from aiocloud.cli.nodes import _without_loss
+from aiocloud.models import Node
 from aiocloud.simulators.base import Hang, SlowAnswer
 from aiocloud.simulators.linode import LinodeSimulator
 from tests.cli.conftest import Ran
@@ -30,7 +33,14 @@ def started(*argv: str, **streams: Any) -> Iterator[subprocess.Popen[str]]:
     """The command, running; killed at the end if it still does."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **streams}
     command = [sys.executable, "-m", "aiocloud", *argv]
-    with subprocess.Popen(command, text=True, **pipes) as process:
+    before = signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # where tests run in the background, it is ignored
+    try:
+        process = subprocess.Popen(command, text=True, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         try:
             yield process
         finally:
@@ -91,6 +101,48 @@ def test_a_create_that_is_interrupted_twice_says_what_to_look_for(prod: LinodeSi
         r"cancelled while .web-1. was being made: .+\. Look for a node with that name or the mark \w+", err
     )
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_of_a_create_that_a_second_signal_broke_nobody_says_that_it_left_nothing(
+    noted: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def making() -> Node:
+        try:
+            await asyncio.sleep(20)
+        except asyncio.CancelledError as cancelled:
+            if noted:
+                cancelled.add_note("cancelled while 'web-1' was being made")  # as is written to the log, too
+                raise
+            signal.raise_signal(signal.SIGINT)
+        raise AssertionError
+
+    async def command() -> None:
+        asyncio.get_running_loop().call_later(0.01, signal.raise_signal, signal.SIGINT)
+        await _without_loss(making(), "web-1", "linode/prod")
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            asyncio.run(command())
+    finally:
+        signal.signal(signal.SIGINT, before)
+    err = capsys.readouterr().err
+    assert "no node was left behind" not in err
+    unknown = "nobody knows what became of 'web-1': it may be running; look for that name with `aiocloud nodes"
+    assert (unknown in err) is not noted
+
+
+def test_a_create_that_is_interrupted_before_anything_was_sent_ends_silently(
+    prod: LinodeSimulator,
+) -> None:
+    prod.faults.append(Hang(on="GET /profile/sshkeys"))
+    with started(*WEB, "--key", "mine") as process:
+        wait_for(lambda: prod.calls["GET /profile/sshkeys"])
+        process.send_signal(signal.SIGINT)
+        assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == 130
+    assert prod.calls[CREATE] == 0
 
 
 def test_a_wait_that_is_interrupted_says_that_the_node_runs_on(prod: LinodeSimulator) -> None:
