@@ -20,6 +20,7 @@ from aiocloud.errors import (
     NotFoundError,
     QuotaExceededError,
 )
+from aiocloud.geography import located
 from aiocloud.http.auth import HeaderAuth
 from aiocloud.http.client import Api
 from aiocloud.http.errors import ErrorTable
@@ -141,9 +142,14 @@ LOCATION = Shape(
     id=at("id"),
     name=at("label"),
     country=at("country", _country),
-    city=at("label", lambda label: label.partition(",")[0]),
+    city=at("label", lambda label: label.partition(",")[0].rstrip("0123456789 ") or None),  # "Tokyo 2, JP"
 )
 KEY_PAIR = Shape(KeyPair, id=at("id", str), name=at("label"), public_key=at("ssh_key"))
+
+
+def _region(payload: Any, **context: Any) -> Location:
+    """A region, with its city's coordinates, which the API does not tell."""
+    return located(LOCATION(payload, **context))
 
 
 class Linode(PowerControl, KeyPairs):
@@ -213,7 +219,7 @@ class Linode(PowerControl, KeyPairs):
 
     def list_locations(self) -> Pager[Location]:
         """The regions."""
-        return self.http.list("/regions", LOCATION, items="data")
+        return self.http.list("/regions", _region, items="data")
 
     def list_offers(self, *, location: Location | str | None = None) -> Pager[Offer]:
         """Every plan in every region that takes it, with the region's price, sold out or not."""

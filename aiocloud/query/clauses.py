@@ -1,8 +1,8 @@
 """The clauses that an offer must pass, one function for each part of a query.
 
 They stand in one fixed order, and an offer is counted under the first that rejects it: hardware, then
-whether it can be ordered, then the place, then the price. "country unknown" and "price unknown" thus count
-offers that everything before them let through.
+whether it can be ordered, then the place, then the price. "country unknown", "distance unknown" and "price unknown"
+thus count offers that everything before them let through.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _within(near: tuple[float, float], within_km: float) -> Iterator[Clause]:
         latitude, longitude = offer.location.latitude, offer.location.longitude
         return math.inf if latitude is None or longitude is None else distance(latitude, longitude)
 
-    yield Clause("position unknown", lambda offer: away(offer) == math.inf, lambda _: "position unknown")
+    yield Clause("distance unknown", lambda offer: away(offer) == math.inf, lambda _: "distance unknown")
     yield Clause(
         "distance",
         lambda offer: away(offer) > within_km,

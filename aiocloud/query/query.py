@@ -99,6 +99,7 @@ class Query:
 
     def __str__(self) -> str:
         """What is asked for, in words: "at least 4096 MiB of ram, not in US"."""
+        latitude, longitude = self.near or (0, 0)
         amounts = {
             "at least {} MiB of ram": self.ram,
             "at least {} vcpus": self.vcpus,
@@ -106,7 +107,7 @@ class Query:
             "{}": self.arch,
             "not in {}": describe(self.outside) or None,
             "in {}": self.inside and describe(self.inside),
-            "within {} km": self.within_km,
+            f"within {{:.10g}} km of {latitude:.10g},{longitude:.10g}": self.near and self.within_km,
             f"at most {{}} {self.currency} an hour": self.max_price,
         }
         return ", ".join(text.format(it) for text, it in amounts.items() if it is not None) or "anything"

@@ -55,6 +55,11 @@ class Selection:
         return self.counts.get("country unknown", 0)
 
     @property
+    def unknown_distance(self) -> int:
+        """How many have the hardware and can be ordered in the right countries, but nobody says how far away."""
+        return self.counts.get("distance unknown", 0)
+
+    @property
     def unknown_price(self) -> int:
         """How many passed everything else, but have no price to rank them by."""
         return self.counts.get("price unknown", 0)

@@ -123,7 +123,7 @@ def slow_kind(given: Offer, words: dict[str, Any]) -> str | None:
     if "near" in words:
         latitude, longitude = given.location.latitude, given.location.longitude
         if latitude is None or longitude is None:
-            return "position unknown"
+            return "distance unknown"
         if slow_distance(words["near"], (latitude, longitude)) > words["within_km"]:
             return "distance"
     if given.price is None:
@@ -150,7 +150,7 @@ def slow_before(one: tuple[Fraction, Offer], other: tuple[Fraction, Offer]) -> b
 
 def kind_of(sentence: str) -> str:
     """The kind of clause that a sentence comes from."""
-    for unknown in ("arch", "vcpus", "ram", "disk", "country", "position", "price", "currency"):
+    for unknown in ("arch", "vcpus", "ram", "disk", "country", "distance", "price", "currency"):
         if sentence.startswith(f"{unknown} unknown"):
             return f"{unknown} unknown"
     return "distance" if "km away" in sentence else sentence if sentence == "sold out" else sentence.split()[0]
@@ -184,6 +184,7 @@ def test_the_selector_agrees_with_brute_force(world: list[Offer], words: dict[st
     assert dict(selection.counts) == Counter(kind for _, kind in refused)
     assert selection.matched == len(passed)
     assert selection.unknown_country == sum(kind == "country unknown" for _, kind in refused)
+    assert selection.unknown_distance == sum(kind == "distance unknown" for _, kind in refused)
     assert selection.unknown_price == sum(kind == "price unknown" for _, kind in refused)
     assert selection.unknown_currency == sum(kind == "currency unknown" for _, kind in refused)
     for one, sentence in selection.rejected:

@@ -89,6 +89,18 @@ def test_a_query_reads_as_a_sentence() -> None:
 
 
 @pytest.mark.parametrize(
+    ("near", "kilometres", "text"),
+    [
+        ("52.5,13.4", 1000, "within 1000 km of 52.5,13.4"),
+        ("-33.87,151", 0, "within 0 km of -33.87,151"),
+        ((0, 0), 2.5, "within 2.5 km of 0,0"),
+    ],
+)
+def test_a_distance_reads_as_it_is_said(near: Any, kilometres: float, text: str) -> None:
+    assert str(Query.of(near=near, within_km=kilometres)) == text
+
+
+@pytest.mark.parametrize(
     ("words", "message"),
     [
         ({"arch": "sparc"}, "arch 'sparc' is not understood: give one of x86_64, "),

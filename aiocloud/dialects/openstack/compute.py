@@ -26,6 +26,7 @@ from aiocloud.errors import (
     MalformedResponseError,
     NotFoundError,
 )
+from aiocloud.geography import located
 from aiocloud.http.paging import Pager
 from aiocloud.http.together import together
 from aiocloud.mapping import dig
@@ -106,7 +107,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
 
     async def _location(self, region: Region) -> Location:
         country, city = self.places.get(region.name, (None, None))
-        return Location(
+        place = Location(
             id=region.name,
             name=region.name,
             country=self._countries.get(region.name, country),
@@ -114,6 +115,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
             zones=await self._zones(region),
             provider=self.provider,
         )
+        return located(place)
 
     async def _zones(self, region: Region) -> tuple[str, ...]:
         """The names of the zones that are open; none where the cloud does not tell."""

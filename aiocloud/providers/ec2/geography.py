@@ -1,6 +1,9 @@
 """Amazon's regions: https://docs.aws.amazon.com/global-infrastructure/latest/regions/aws-regions.html
 
 The API names regions, but does not say in which country they are.
+
+A region that is named after a country or a state has no city here, since Amazon's names tell none; that Canada
+(Central) is Montréal Amazon said when it opened it.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ REGIONS = {
     "ap-southeast-5": Region("Asia Pacific (Malaysia)", "MY"),
     "ap-southeast-6": Region("Asia Pacific (New Zealand)", "NZ"),
     "ap-southeast-7": Region("Asia Pacific (Thailand)", "TH"),
-    "ca-central-1": Region("Canada (Central)", "CA"),
+    "ca-central-1": Region("Canada (Central)", "CA", "Montréal"),
     "ca-west-1": Region("Canada West (Calgary)", "CA", "Calgary"),
     "cn-north-1": Region("China (Beijing)", "CN", "Beijing"),
     "cn-northwest-1": Region("China (Ningxia)", "CN"),
@@ -52,7 +55,7 @@ REGIONS = {
     "mx-central-1": Region("Mexico (Central)", "MX"),
     "sa-east-1": Region("South America (São Paulo)", "BR", "São Paulo"),
     "sa-west-1": Region("South America (Chile)", "CL"),
-    "us-east-1": Region("US East (N. Virginia)", "US"),
+    "us-east-1": Region("US East (N. Virginia)", "US", "Northern Virginia"),
     "us-east-2": Region("US East (Ohio)", "US"),
     "us-gov-east-1": Region("AWS GovCloud (US-East)", "US"),
     "us-gov-west-1": Region("AWS GovCloud (US-West)", "US"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiocloud.dialects.ec2 import SIZE, Query, filters, region_of
 from aiocloud.driver import Compute, id_of
+from aiocloud.geography import located
 from aiocloud.http.paging import Pager
 from aiocloud.http.together import together
 from aiocloud.mapping import raw
@@ -96,7 +97,7 @@ class Market(Regional, Compute):
         )
 
     def _catalogue(self) -> Catalogue:
-        return catalogue.load(self.provider)
+        return catalogue.load(self.provider, until=self.today())  # a simulated world may lie in the past
 
     # ---- places ----
 
@@ -117,7 +118,7 @@ class Market(Regional, Compute):
 
     def _place(self, region: str, payload: Mapping[str, Any] | None = None) -> Location:
         known = REGIONS.get(region, Region(region, ""))
-        return Location(
+        place = Location(
             id=region,
             name=known.name,
             country=known.country or None,
@@ -125,6 +126,7 @@ class Market(Regional, Compute):
             provider=self.provider,
             extra=FrozenMap(payload or {}),
         )
+        return located(place)
 
     @staticmethod
     async def _zones(query: Query) -> list[Mapping[str, Any]]:

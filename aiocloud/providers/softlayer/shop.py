@@ -7,6 +7,7 @@ from typing import Any
 
 from aiocloud.driver import Compute, id_of
 from aiocloud.errors import NotFoundError
+from aiocloud.geography import located
 from aiocloud.http.paging import Pager
 from aiocloud.http.together import together
 from aiocloud.mapping import dig, raw
@@ -114,7 +115,7 @@ class Shop(SoftLayerAccount, Compute):
         centers = [center for region in regions or () if (center := dig(region, "location.location"))]
         return [
             Place(
-                self._read(market.LOCATION, center),
+                located(self._read(market.LOCATION, center)),
                 frozenset(dig(group, "id") for group in dig(center, "priceGroups") or ()),
             )
             for center in {dig(center, "name"): center for center in centers}.values()
