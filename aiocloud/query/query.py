@@ -26,8 +26,8 @@ class Query:
     alpha-2 codes; `inside=None` is anywhere. `near` is a latitude and a longitude in degrees, `within_km` how
     far from there. `max_price` is for one hour, in `currency`.
 
-    What is not known does not pass: a `ram` that the provider does not say is not enough of it, and a
-    location whose country is not known is not outside the US. `unknown_country` lets such locations pass,
+    What is not known does not pass: a `ram` that the provider does not say is not enough of it, a location
+    without coordinates is near nothing, and one whose country is not known is not outside the US. `unknown_country` lets such locations pass,
     `unavailable` offers that are sold out, `deprecated` sizes that their provider is phasing out (whose
     payload says `"deprecated": true`).
     """
