@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl as tls
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -17,15 +20,24 @@ from aiocloud.errors import (
     RequestTimeoutError,
     TLSError,
 )
+from aiocloud.http.errors import ErrorTable
 from aiocloud.http.message import Request, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aiohttp.client import _RequestContextManager as _Sending
+
 LARGEST_BODY = 256 * 2**20
 """Bytes. An answer beyond this is an error, not a memory problem."""
 
+LONGEST_LINE = 2**20
+"""Bytes, of an answer that is read line by line."""
+LARGEST_REFUSAL = 2**16
+"""Bytes that are read of an answer that is no success."""
+
 CONNECT_TIMEOUT = 10.0
+PIECE = 2**18
 
 
 @cache
@@ -98,24 +110,53 @@ class AiohttpTransport:
 
     async def __call__(self, request: Request) -> Response:
         """Send, and read the answer to its end. Raises a TransportError where there is none."""
-        host = request.url.host
+        timeout = aiohttp.ClientTimeout(total=request.timeout, sock_connect=CONNECT_TIMEOUT)
+        with self._in_our_words(request):
+            async with self._send(request, timeout) as answer:
+                return Response(status=answer.status, headers=answer.headers, body=await _read(answer))
+
+    async def lines(self, request: Request) -> AsyncGenerator[str, None]:
+        """The lines of an answer of any size while it arrives, without their ends. Close it if you leave early.
+
+        The request's timeout is the longest silence. Raises an ApiError for an answer that is no success, a
+        TransportError where there is none or it breaks off, MalformedResponseError for a line without an end.
+        """
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=request.timeout)
+        with self._in_our_words(request):
+            async with self._send(request, timeout) as answer:
+                if not 200 <= answer.status < 300:
+                    refusal = Response(status=answer.status, headers=answer.headers, body=await _begin(answer))
+                    raise ErrorTable().read(refusal, datetime.now(UTC))
+                rest = b""
+                async for part in answer.content.iter_chunked(PIECE):
+                    *whole, rest = (rest + part).split(b"\n")
+                    for line in whole:
+                        yield _text(line)
+                    if len(rest) > LONGEST_LINE:
+                        raise MalformedResponseError(f"a line of more than {LONGEST_LINE // 2**20} MiB")
+                if rest:
+                    yield _text(rest)
+
+    def _send(self, request: Request, timeout: aiohttp.ClientTimeout) -> _Sending:
         session = self._session()
         if session.closed:
             raise ConnectError("the aiohttp session that was given is closed", retryable=False)
-        timeout = aiohttp.ClientTimeout(total=request.timeout, sock_connect=CONNECT_TIMEOUT)
-        headers = {"User-Agent": self._user_agent, **request.headers}
+        return session.request(
+            request.method,
+            request.url,
+            data=request.body or None,
+            headers={"User-Agent": self._user_agent, **request.headers},
+            allow_redirects=False,
+            timeout=timeout,
+            proxy=self._proxy,
+            ssl=self._ssl,  # True: as the session's connector says
+        )
+
+    @contextmanager
+    def _in_our_words(self, request: Request) -> Iterator[None]:
+        host = request.url.host
         try:
-            async with session.request(
-                request.method,
-                request.url,
-                data=request.body or None,
-                headers=headers,
-                allow_redirects=False,
-                timeout=timeout,
-                proxy=self._proxy,
-                ssl=self._ssl,  # True: as the session's connector says
-            ) as answer:
-                return Response(status=answer.status, headers=answer.headers, body=await _read(answer))
+            yield
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError, tls.SSLError) as error:
             raise TLSError(f"TLS with {host} failed: {_reason(error)}. Check the endpoint, or pass `ssl`") from error
         except (aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError) as error:
@@ -144,12 +185,25 @@ class AiohttpTransport:
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
     parts: list[bytes] = []
     size = 0
-    async for part in answer.content.iter_chunked(2**18):
+    async for part in answer.content.iter_chunked(PIECE):
         size += len(part)
         if size > LARGEST_BODY:
             raise MalformedResponseError(f"an answer of more than {LARGEST_BODY // 2**20} MiB")
         parts.append(part)
     return b"".join(parts)
+
+
+async def _begin(answer: aiohttp.ClientResponse) -> bytes:
+    parts: list[bytes] = []
+    async for part in answer.content.iter_chunked(LARGEST_REFUSAL):
+        parts.append(part)
+        if sum(map(len, parts)) >= LARGEST_REFUSAL:
+            break
+    return b"".join(parts)
+
+
+def _text(line: bytes) -> str:
+    return line.removesuffix(b"\r").decode("utf-8", "replace")
 
 
 def _reason(error: Exception) -> str:

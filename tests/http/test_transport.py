@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
 
 import aiohttp
 import aioresponses
@@ -13,9 +14,19 @@ import pytest
 import trustme
 from yarl import URL
 
-from aiocloud.errors import AnswerLostError, ConnectError, RequestTimeoutError, TLSError
-from aiocloud.http.message import Request, Response, headers_of
-from aiocloud.http.transport import AiohttpTransport, SharedSession
+from aiocloud.errors import (
+    AnswerLostError,
+    ApiError,
+    ConnectError,
+    MalformedResponseError,
+    NotFoundError,
+    RateLimitReachedError,
+    RequestTimeoutError,
+    ServiceUnavailableError,
+    TLSError,
+)
+from aiocloud.http.message import Handler, Request, Response, headers_of
+from aiocloud.http.transport import LONGEST_LINE, PIECE, AiohttpTransport, SharedSession
 from aiocloud.simulators.server import serve
 
 
@@ -267,3 +278,111 @@ async def test_an_answer_that_is_not_what_its_encoding_says_is_lost(transport: A
 async def test_an_answer_without_a_body_is_empty(transport: AiohttpTransport, head: bytes) -> None:
     async with raw_server(head) as url:
         assert (await transport(get(url))).body == b""
+
+
+# ---- answers that are read line by line
+
+
+async def lines(transport: AiohttpTransport, url: URL, timeout: float = 5.0) -> list[str]:
+    return [line async for line in transport.lines(get(url, timeout=timeout))]
+
+
+def answering(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Handler:
+    async def answer(request: Request) -> Response:
+        return Response(status=status, body=body, headers=headers_of(headers))
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b"", []),
+        (b"one", ["one"]),
+        (b"one\n", ["one"]),
+        (b"one\r\ntwo\n\nfour", ["one", "two", "", "four"]),
+        ("Zürich\u2028and\x85more\n".encode(), ["Zürich\u2028and\x85more"]),
+        (b"\xff\n", ["\ufffd"]),
+    ],
+)
+async def test_lines_end_where_line_feeds_are_and_nowhere_else(
+    transport: AiohttpTransport, body: bytes, expected: list[str]
+) -> None:
+    async with serve(answering(body)) as base:
+        assert await lines(transport, base) == expected
+
+
+async def test_lines_that_arrive_in_several_pieces_are_whole(transport: AiohttpTransport) -> None:
+    expected = [f"{number:07d}é" * 9 for number in range(3 * PIECE // 63)]
+    async with serve(answering("\n".join(expected).encode())) as base:
+        assert await lines(transport, base) == expected
+
+
+async def test_compressed_lines_are_read_as_they_were_written(transport: AiohttpTransport) -> None:
+    body = gzip.compress(b"one\ntwo\n" * 50_000)
+    async with serve(answering(body, 200, {"Content-Encoding": "gzip"})) as base:
+        assert await lines(transport, base) == ["one", "two"] * 50_000
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(404, NotFoundError), (429, RateLimitReachedError), (503, ServiceUnavailableError)]
+)
+async def test_an_answer_that_is_no_success_has_no_lines(
+    transport: AiohttpTransport, status: int, error: type[Exception]
+) -> None:
+    page = b"<title>Sorry</title>" + b"x" * 10**6
+    async with serve(answering(page, status)) as base:
+        with pytest.raises(error, match=f'HTTP {status} .*"Sorry"'):
+            await lines(transport, base)
+
+
+async def test_a_redirect_has_no_lines(transport: AiohttpTransport) -> None:
+    async with serve(answering(b"there", 302, {"Location": "http://203.0.113.9/"})) as base:
+        with pytest.raises(ApiError, match="sent elsewhere"):
+            await lines(transport, base)
+
+
+@pytest.mark.parametrize("how", [b"Content-Length: 100", b"Transfer-Encoding: chunked"])
+async def test_lines_that_break_off_are_a_lost_answer_after_those_that_came(
+    transport: AiohttpTransport, how: bytes
+) -> None:
+    body = b"8\r\none\ntwo\n\r\n" if b"chunked" in how else b"one\ntwo\nth"
+    came: list[str] = []
+
+    async def read() -> None:
+        async for line in transport.lines(get(url)):
+            came.append(line)  # noqa: PERF401 - a comprehension would lose what came before the error
+
+    async with raw_server(b"HTTP/1.1 200 OK\r\n" + how + b"\r\n\r\n" + body) as url:
+        with pytest.raises(AnswerLostError) as caught:
+            await read()
+    assert caught.value.sent
+    assert came in (["one", "two"], [])  # aiohttp may find out before it hands on what came
+
+
+async def test_silence_in_the_midst_of_lines_is_bounded(transport: AiohttpTransport) -> None:
+    async with raw_server(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\none\n", hang=True) as url:
+        with pytest.raises(RequestTimeoutError, match=r"within 0\.05 s"):
+            await lines(transport, url, timeout=0.05)
+
+
+async def test_a_line_without_an_end_takes_no_more_memory_than_a_line_may(transport: AiohttpTransport) -> None:
+    async with serve(answering(b"x" * (LONGEST_LINE + 2 * PIECE))) as base:
+        with pytest.raises(MalformedResponseError, match="a line of more than 1 MiB"):
+            await lines(transport, base)
+
+
+async def test_lines_may_be_left_before_their_end(session: SharedSession, transport: AiohttpTransport) -> None:
+    async with serve(answering(b"one\n" * 10**6)) as base:
+        async with aclosing(transport.lines(get(base))) as arriving:
+            async for line in arriving:
+                assert line == "one"
+                break
+        assert await lines(transport, base) == ["one"] * 10**6
+
+
+async def test_a_closed_port_has_no_lines(transport: AiohttpTransport) -> None:
+    async with raw_server(b"") as url:
+        pass
+    with pytest.raises(ConnectError, match=r"no connection to 127\.0\.0\.1"):
+        await lines(transport, url)
