@@ -13,7 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiocloud.errors import ConfigurationError
-from aiocloud.pricing.catalogue import Catalogue, CatalogueSize, Cell, available, dump, load, parse
+from aiocloud.models import Price
+from aiocloud.pricing.catalogue import (
+    SHIPPED,
+    Catalogue,
+    CatalogueSize,
+    Cell,
+    Origin,
+    available,
+    dump,
+    load,
+    newest,
+    own,
+    parse,
+)
 
 NAMES = st.text("abcxyz0123456789.-", min_size=1, max_size=12)
 FACTS = st.none() | st.integers(0, 10**7)
@@ -22,6 +35,9 @@ CELLS: st.SearchStrategy[Cell] = st.one_of(
     st.just(False),
     st.decimals(Decimal("0.000001"), Decimal(10000), places=6),
 )
+
+
+ORIGINS = st.builds(Origin, st.dates(), st.text(max_size=20))
 
 
 @st.composite
@@ -40,6 +56,7 @@ def catalogues(draw: st.DrawFn) -> Catalogue:
         regions=regions,
         sizes=sizes,
         cells={name: draw(row) for name in sizes},
+        renewed=draw(st.dictionaries(st.sampled_from(regions), ORIGINS)) if regions else {},
     )
 
 
@@ -135,8 +152,6 @@ def test_every_shipped_region_has_sizes_and_prices(provider: str, tmp_path: Path
 
 @pytest.mark.parametrize("provider", ["azure", "ec2", "gce", "rackspace"])
 def test_the_shipped_files_are_in_the_form_that_dump_writes(provider: str, tmp_path: Path) -> None:
-    from aiocloud.pricing.catalogue import SHIPPED
-
     text = (SHIPPED / f"{provider}.json").read_text(encoding="utf-8")
     assert dump(parse(text)) == text
 
@@ -180,7 +195,7 @@ def test_what_is_written_is_what_is_read(catalogue: Catalogue) -> None:
 @given(catalogues())
 def test_every_size_has_a_line_of_its_own(catalogue: Catalogue) -> None:
     lines = dump(catalogue).splitlines()
-    assert len(lines) == len(catalogue.sizes) + (11 if catalogue.sizes else 12)
+    assert len(lines) == len(catalogue.sizes) + (11 if catalogue.sizes else 12) + bool(catalogue.renewed)
 
 
 def test_sizes_are_written_from_small_to_large() -> None:
@@ -245,6 +260,9 @@ GOOD = json.loads(dump(a_catalogue()))
         json.dumps({**GOOD, "per": "week"}),
         json.dumps({**GOOD, "as_of": "yesterday"}),
         json.dumps({**GOOD, "provider": "linode"}),
+        json.dumps({**GOOD, "renewed": ["north"]}),
+        json.dumps({**GOOD, "renewed": {"north": "2026-01-01"}}),
+        json.dumps({**GOOD, "renewed": {"north": {"as_of": "lately", "source": "me"}}}),
         json.dumps({**GOOD, "sizes": [["small", 1, 1, 1, 1, None, [0.5]]]}),
         json.dumps({**GOOD, "sizes": [["small", 1, 1, 1, 1, None, [0.5, None, 0]]]}),
         json.dumps({**GOOD, "sizes": [["small", 1, 1, 1, 1, None, [0.5, None, -1]]]}),
@@ -262,3 +280,119 @@ def test_a_broken_file_is_named(text: str, tmp_path: Path) -> None:
     file.write_text(text, encoding="latin-1")
     with pytest.raises(ConfigurationError, match=re.escape(str(file))):
         load("ec2", folder=tmp_path)
+
+
+# ---- prices of several days
+
+
+def dollars(as_of: date, *, source: str, **cells: Cell) -> Catalogue:
+    """Catalogue of one size, in these regions."""
+    return Catalogue(
+        provider="ec2",
+        as_of=as_of,
+        source=source,
+        currency="USD",
+        per="hour",
+        regions=tuple(cells),
+        sizes={"small": CatalogueSize("small")},
+        cells={"small": tuple(cells.values())},
+    )
+
+
+OLD, MIDDLE, NEW = date(2025, 3, 2), date(2026, 3, 2), date(2026, 11, 20)
+FIVE, SIX = Decimal(5), Decimal(6)
+
+
+def amount(price: Price | None) -> Decimal | None:
+    return price.amount if price else None
+
+
+def test_a_price_is_of_the_day_of_its_region_and_the_whole_as_old_as_its_oldest() -> None:
+    mixed = replace(dollars(MIDDLE, source="all", north=FIVE, south=FIVE), renewed={"north": Origin(NEW, "AWS")})
+    north, south = mixed.price("small", "north"), mixed.price("small", "south")
+    assert north is not None
+    assert south is not None
+    assert (north.as_of, south.as_of) == (NEW, MIDDLE)
+    assert mixed.origin("north").source == "AWS"
+    assert mixed.age(NEW) == NEW - MIDDLE
+    assert mixed.days == (MIDDLE, NEW)
+    whole = replace(mixed, renewed={"north": Origin(OLD, "AWS")})
+    assert whole.age(NEW) == NEW - OLD
+
+
+@pytest.mark.parametrize("mine_first", [True, False])
+def test_of_each_region_the_newer_counts_whichever_table_it_is_in(mine_first: bool) -> None:
+    mine = replace(
+        dollars(OLD, source="mine", north=FIVE, south=FIVE, west=None), renewed={"north": Origin(NEW, "AWS")}
+    )
+    shipped = dollars(MIDDLE, source="shipped", south=SIX, north=SIX, east=False)
+    both = newest([mine, shipped] if mine_first else [shipped, mine])
+    assert both.regions == ("east", "north", "south", "west")
+    assert both.cells["small"] == (False, FIVE, SIX, None)
+    assert [both.origin(region).as_of for region in both.regions] == [MIDDLE, NEW, MIDDLE, OLD]
+    assert [both.origin(region).source for region in both.regions] == ["shipped", "AWS", "shipped", "mine"]
+    assert both.as_of == OLD
+    assert parse(dump(both)) == both
+
+
+def test_a_newer_shipped_table_is_not_hidden_by_a_region_that_was_refreshed_before(tmp_path: Path) -> None:
+    one = dollars(date(2024, 5, 1), source="AWS", **{"us-east-1": FIVE})
+    keep(tmp_path, one)
+    assert load("ec2", folder=tmp_path).origin("us-east-1") == load("ec2", folder=SHIPPED).origin("us-east-1")
+    keep(tmp_path, replace(one, as_of=NEW))
+    loaded = load("ec2", folder=tmp_path)
+    assert loaded.origin("us-east-1") == Origin(NEW, "AWS")
+    assert amount(loaded.price("small", "us-east-1")) == FIVE
+    assert loaded.price("m5.large", "us-east-1") is None  # the newer table does not have it
+    assert amount(loaded.price("t4g.medium", "ap-south-1")) == Decimal("0.0224")
+    assert loaded.as_of == OLD
+    assert load("ec2", folder=tmp_path) is loaded
+
+
+def test_facts_that_the_newer_table_does_not_tell_are_those_of_the_older() -> None:
+    facts = CatalogueSize("small", ram=512, vcpus=1, disk=None, arch="arm64")
+    older = replace(dollars(OLD, source="shipped", north=FIVE), sizes={"small": facts})
+    newer = replace(dollars(NEW, source="AWS", south=SIX), sizes={"small": CatalogueSize("small", ram=513, disk=0)})
+    assert newest([older, newer]).sizes["small"] == CatalogueSize("small", 513, 1, 0, None, "arm64")
+
+
+def test_tables_in_two_currencies_are_not_mixed() -> None:
+    mine, shipped = a_catalogue(as_of=MIDDLE), dollars(OLD, source="shipped", north=FIVE)
+    assert newest([mine, shipped]) == mine
+    assert newest([mine, replace(shipped, as_of=NEW)]) == replace(shipped, as_of=NEW)
+
+
+@given(st.lists(catalogues(), min_size=2, max_size=3))
+def test_nothing_newer_is_lost_and_nothing_said_to_be_newer_than_it_is(known: list[Catalogue]) -> None:
+    known = [replace(each, per="hour") for each in known]
+    both = newest(known)
+    for region in {region for each in known for region in each.regions}:
+        there = [each for each in known if region in each.regions]
+        day = max(each.origin(region).as_of for each in there)
+        holder = next(each for each in there if each.origin(region).as_of == day)
+        assert both.origin(region).as_of == day
+        for name in both.sizes:
+            assert both.cell(name, region) in {
+                each.cell(name, region) for each in there if each.origin(region).as_of == day
+            }
+            assert len(there) > 1 or both.cell(name, region) == holder.cell(name, region)
+
+
+def test_a_clock_in_the_past_knows_no_price_that_came_later(tmp_path: Path) -> None:
+    mine = dollars(MIDDLE, source="AWS", **{"us-east-1": FIVE, "us-east-2": FIVE})
+    keep(tmp_path, replace(mine, renewed={"us-east-2": Origin(NEW, "AWS")}))
+    then = load("ec2", folder=tmp_path, until=MIDDLE)
+    assert (then.origin("us-east-1").as_of, then.origin("us-east-2").as_of) == (MIDDLE, OLD)
+    assert load("ec2", folder=tmp_path, until=NEW) == load("ec2", folder=tmp_path)
+    assert load("ec2", folder=tmp_path, until=date(2020, 1, 1)) == load("ec2", folder=SHIPPED)
+
+
+def test_a_catalogue_that_ships_with_nothing_is_there_at_any_time(tmp_path: Path) -> None:
+    keep(tmp_path, a_catalogue(provider="harbour"))
+    assert load("harbour", folder=tmp_path, until=OLD) == load("harbour", folder=tmp_path)
+
+
+def test_the_users_own_is_there_or_it_is_not(tmp_path: Path) -> None:
+    assert own("ec2", tmp_path) is None
+    keep(tmp_path, a_catalogue())
+    assert own("ec2", tmp_path) == a_catalogue()

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote_plus
 from uuid import uuid4
 
 from aiocloud.http.message import Request, Response, headers_of
-from aiocloud.pricing.catalogue import load
+from aiocloud.pricing.catalogue import SHIPPED, load
 from aiocloud.simulators.base import Simulator
 from aiocloud.simulators.ec2 import attributes, groups, images, instances, keys, launch, places, sizes, tags
 from aiocloud.simulators.ec2.signature import not_valid, verify
@@ -45,7 +45,7 @@ ACTIONS: Mapping[str, Callable[[Call], Body]] = {
     "RevokeSecurityGroupEgress": groups.revoke_egress,
 }
 
-CATALOGUE = load("ec2")
+CATALOGUE = load("ec2", folder=SHIPPED)  # the same world everywhere, whatever prices the user has fetched
 ACTION = re.compile(r"(?:^|&)Action=([^&]*)")
 OLDEST, NEWEST = "2009-04-04", "2016-11-15"
 ACCESS_KEY_ID = "AKIAAIOCLOUDSIMULATE"
