@@ -27,9 +27,9 @@ class Query:
     far from there. `max_price` is for one hour, in `currency`.
 
     What is not known does not pass: a `ram` that the provider does not say is not enough of it, a location
-    without coordinates is near nothing, and one whose country is not known is not outside the US. `unknown_country` lets such locations pass,
-    `unavailable` offers that are sold out, `deprecated` sizes that their provider is phasing out (whose
-    payload says `"deprecated": true`).
+    without coordinates is near nothing, and one whose country is not known is not outside the US.
+    `unknown_country` lets those of the last kind pass, `unavailable` offers that are sold out, `deprecated` sizes that
+    their provider is phasing out (whose payload says `"deprecated": true`).
     """
 
     ram: int | None = None

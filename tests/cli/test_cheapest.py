@@ -116,3 +116,15 @@ def test_the_cheapest_of_the_whole_sandbox_is_the_cheapest_of_its_clouds(run: Ca
     each = [json.loads(run("--sandbox", "--provider", cloud, *asked).out)["items"][:1] for cloud in simulator_ids()]
     best = min(Decimal(item["hourly"]) for items in each for item in items)
     assert Decimal(json.loads(ran.out)["items"][0]["hourly"]) == best
+
+
+def test_near_finds_what_is_near_and_tells_how_many_places_nobody_can_measure(run: Callable[..., Ran]) -> None:
+    around_dublin = ("cheapest", "--ram", "4G", "--near", "53.35,-6.26", "--within-km", "600")
+    clouds = ("--sandbox", "--provider", "linode", "--provider", "openstack")
+    ran = run(*clouds, *around_dublin)
+    assert "in London, United Kingdom" in ran.out.splitlines()[0]
+    told = json.loads(run(*clouds, *around_dublin, "--format", "json").out)
+    assert {item["location"]["city"] for item in told["items"]} == {"London"}
+    unknown = told["left_out"]["distance unknown"]
+    assert unknown > 0
+    assert f"left out, though they might match: {unknown} at an unknown distance\n" in ran.out + ran.err
