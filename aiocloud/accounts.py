@@ -6,6 +6,7 @@ until they are used.
 
 from __future__ import annotations
 
+import configparser
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -36,6 +37,13 @@ class Environment:
         """The first of these variables that is set and not empty."""
         return next((value for name in names if (value := self.variables.get(name))), None)
 
+    def require_whole(self, *names: str) -> None:
+        """Raises ConfigurationError where some of these variables are set, and not all: a login that lacks a half."""
+        missing = [name for name in names if not self.get(name)]
+        if 0 < len(missing) < len(names):
+            there = " and ".join(name for name in names if name not in missing)
+            raise ConfigurationError(f"{there} is set, and {' and '.join(missing)} is not")
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -57,6 +65,29 @@ class Unusable:
     provider: str
     name: str
     error: Exception
+
+
+def read_ini(path: Path, **options: Any) -> configparser.ConfigParser:
+    """The sections of a file that another tool keeps; none if there is no such file.
+
+    Raises ConfigurationError, which quotes nothing of the file: it may hold a secret in any line.
+    """
+    parser = configparser.ConfigParser(interpolation=None, strict=False, **options)
+    try:
+        parser.read_string(path.read_text("utf-8-sig"))
+    except (FileNotFoundError, NotADirectoryError):
+        return parser
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror}") from error
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}{_line(error)}") from None
+    return parser
+
+
+def _line(error: Exception) -> str:
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return f" in line {error.lineno}"
+    return f" in line {error.errors[0][0]}" if isinstance(error, configparser.ParsingError) else ""
 
 
 OWN_FILE = "accounts.toml"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import configparser
 import json
 import secrets
 from collections.abc import Iterable, Mapping
@@ -10,7 +9,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Unpack
 
-from aiocloud.accounts import Account, Environment
+from aiocloud.accounts import Account, Environment, read_ini
 from aiocloud.creation import Creation, new_token
 from aiocloud.driver import KeyPairs, NodeAuth, Options, PowerControl, id_of, segment
 from aiocloud.errors import (
@@ -186,11 +185,7 @@ class Linode(PowerControl, KeyPairs):
         if token := environment.get(*names):
             yield Account("linode", "default", {"token": token}, source="environment variables")
         path = environment.home / ".config" / "linode-cli"
-        parser = configparser.ConfigParser(interpolation=None, strict=False)
-        try:
-            parser.read(path, "utf-8")
-        except (configparser.Error, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{path} cannot be read: {error}") from error
+        parser = read_ini(path)
         for user in parser.sections():
             if token := parser.get(user, "token", fallback=None):
                 region = parser.get(user, "region", fallback=None)

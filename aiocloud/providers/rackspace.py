@@ -5,11 +5,10 @@ Its newer sibling, OpenStack Flex, is plain OpenStack: https://docs.rackspaceclo
 
 from __future__ import annotations
 
-import configparser
 from collections.abc import Iterable, Sequence
 from typing import Unpack
 
-from aiocloud.accounts import Account, Environment
+from aiocloud.accounts import Account, Environment, read_ini
 from aiocloud.dialects.openstack import OpenStackDriver
 from aiocloud.dialects.openstack.identity import SignIn, as_secret, password_sign_in
 from aiocloud.dialects.openstack.regions import ACCEPT
@@ -83,17 +82,13 @@ class Rackspace(OpenStackDriver):
             options = {"username": username, "api_key": key, "region": environment.get("RS_REGION_NAME")}
             yield Account("rackspace", "default", options, source="environment variables")
         path = environment.home / ".rackspace_cloud_credentials"
-        parser = configparser.ConfigParser(interpolation=None, strict=False)
-        try:
-            parser.read(path, "utf-8")
-        except (configparser.Error, UnicodeDecodeError) as error:
-            # The text of the error may quote the file, and with it the key.
-            raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}") from None
+        parser = read_ini(path)
         for name in parser.sections():
             words = ("username", "api_key", "region")
             found = {word: value for word in words if (value := parser.get(name, word, fallback=None))}
             if "username" in found and "api_key" in found:
                 yield Account("rackspace", name, found, source=str(path))
+        environment.require_whole("RS_USERNAME", "RS_API_KEY")
 
     def _price_of(self, size: Size, region: str | None) -> Price | None:
         """What the table says; its regions are those of the older cloud."""

@@ -61,6 +61,50 @@ def test_a_file_that_is_wrong_is_not_passed_over(tmp_path: Path, toml: str, mess
     assert message in str(found.error)
 
 
+@pytest.mark.parametrize(
+    ("provider", "file"),
+    [
+        ("ec2", ".aws/credentials"),
+        ("linode", ".config/linode-cli"),
+        ("rackspace", ".rackspace_cloud_credentials"),
+        ("softlayer", ".softlayer"),
+    ],
+)
+def test_a_file_of_another_tool_that_cannot_be_read_is_told_without_a_word_of_it(
+    tmp_path: Path, provider: str, file: str
+) -> None:
+    path = tmp_path / file
+    path.parent.mkdir(exist_ok=True)
+    for text in ("[default]\nuser = me\napi_key canary-secret\n", "canary-secret\n"):
+        path.write_text(text)
+        (found,) = discover(environment(tmp_path))
+        assert isinstance(found, Unusable)
+        assert found.provider == provider
+        assert f"{file} cannot be read: " in str(found.error)
+        assert "in line" in str(found.error)
+        assert "canary-secret" not in f"{found.error!r} {found.error.__cause__!r}"
+    path.unlink()
+    path.mkdir()
+    (found,) = discover(environment(tmp_path))
+    assert isinstance(found, Unusable)
+    assert "Is a directory" in str(found.error)
+
+
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"),
+        ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
+        ("RS_USERNAME", "RS_API_KEY"),
+        ("SL_API_KEY", "SL_USERNAME"),
+    ],
+)
+def test_half_a_login_is_told_and_not_passed_over(tmp_path: Path, given: str, missing: str) -> None:
+    (found,) = discover(environment(tmp_path, **{given: "canary-secret", missing: ""}))
+    assert isinstance(found, Unusable)
+    assert str(found.error) == f"{given} is set, and {missing} is not"
+
+
 def test_secrets_are_in_no_repr(tmp_path: Path) -> None:
     found = environment(tmp_path, LINODE_TOKEN="canary-secret")
     assert "canary-secret" not in f"{accounts(found)!r} {found!r} {Fleet.from_env(found)!r}"

@@ -872,9 +872,11 @@ def test_accounts_are_found_where_their_own_tools_look(tmp_path: Path) -> None:
     assert found(tmp_path) == []
     assert found(tmp_path, SL_USERNAME="SL1_dev", SL_API_KEY="tide") == [("default", login)]
     assert found(tmp_path, IAAS_CLASSIC_USERNAME="SL1_dev", IAAS_CLASSIC_API_KEY="tide") == [("default", login)]
-    assert found(tmp_path, SL_USERNAME="SL1_dev") == []
+    with pytest.raises(ConfigurationError, match="SL_USERNAME is set, and SL_API_KEY is not"):
+        found(tmp_path, SL_USERNAME="SL1_dev")
     file = "[softlayer]\nusername = SL1_dev\napi_key = tide\ntimeout = 0\n"
     assert found(tmp_path, file) == [("softlayer", login)]
+    assert found(tmp_path, file, SL_USERNAME="SL1_dev") == [("softlayer", login)]
     private = f"{file}endpoint_url = https://api.service.softlayer.com/rest/v3.1/\n"
     endpoint = "https://api.service.softlayer.com/xmlrpc/v3.1/"
     assert found(tmp_path, private) == [("softlayer", {**login, "endpoint": endpoint})]

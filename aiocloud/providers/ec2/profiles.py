@@ -5,14 +5,12 @@ https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html
 
 from __future__ import annotations
 
-import configparser
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from aiocloud.accounts import Environment
+from aiocloud.accounts import Environment, read_ini
 from aiocloud.dialects.ec2 import Credentials
-from aiocloud.errors import ConfigurationError
 from aiocloud.values import Secret
 
 
@@ -70,10 +68,5 @@ def _path(environment: Environment, variable: str, default: Path) -> Path:
 
 
 def _sections(path: Path) -> dict[str, dict[str, str]]:
-    parser = configparser.ConfigParser(interpolation=None, strict=False, default_section="\0none")
-    try:
-        parser.read(path, "utf-8")
-    except (configparser.Error, OSError, UnicodeDecodeError) as error:
-        # The parser's own words quote the line, which may hold a secret.
-        raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}") from None
+    parser = read_ini(path, default_section="\0none")
     return {name: dict(parser[name]) for name in parser.sections()}

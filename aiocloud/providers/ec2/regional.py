@@ -134,6 +134,7 @@ class Regional(Driver):
             if key and key.access_key_id not in seen:
                 region = profile.region or environment.get("AWS_REGION", "AWS_DEFAULT_REGION")
                 yield _account(profile.name, key, region, profile.source)
+        environment.require_whole("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 
     @classmethod
     def anonymous(cls, **options: Any) -> Self:

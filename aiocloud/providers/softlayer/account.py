@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import configparser
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, Unpack
 from weakref import WeakValueDictionary
 
 import anyio
 
-from aiocloud.accounts import Account, Environment
+from aiocloud.accounts import Account, Environment, read_ini
 from aiocloud.driver import Driver, Options
 from aiocloud.errors import CloudError, ConfigurationError
 from aiocloud.http.client import Api
@@ -48,17 +47,10 @@ class SoftLayerAccount(Driver):
     @classmethod
     def accounts(cls, environment: Environment) -> Iterable[Account]:
         """SL_USERNAME and SL_API_KEY, or what Terraform reads (IAAS_CLASSIC_…, SOFTLAYER_…); and ~/.softlayer."""
-        for names in (
-            ("SL_USERNAME", "SL_API_KEY"),
-            ("IAAS_CLASSIC_USERNAME", "IAAS_CLASSIC_API_KEY"),
-            ("SOFTLAYER_USERNAME", "SOFTLAYER_API_KEY"),
-        ):
-            username, api_key = (environment.get(name) for name in names)
-            if username and api_key:
-                login = {"username": username, "api_key": api_key}
-                yield Account("softlayer", "default", login, source="environment variables")
-                break
-        yield from _from_file(environment)
+        found = [*_from_variables(environment), *_from_file(environment)]
+        yield from found
+        if not found:
+            environment.require_whole(*VARIABLES[0])
 
     def _read(self, shape: Callable[..., T], payload: Any) -> T:
         """A model out of a payload, marked with provider and account."""
@@ -69,14 +61,27 @@ class SoftLayerAccount(Driver):
         return kind(message, provider=self.provider, account=self.account)
 
 
+VARIABLES = (
+    ("SL_USERNAME", "SL_API_KEY"),
+    ("IAAS_CLASSIC_USERNAME", "IAAS_CLASSIC_API_KEY"),
+    ("SOFTLAYER_USERNAME", "SOFTLAYER_API_KEY"),
+)
+
+
+def _from_variables(environment: Environment) -> Iterable[Account]:
+    """The first account that the variables name."""
+    for names in VARIABLES:
+        username, api_key = (environment.get(name) for name in names)
+        if username and api_key:
+            login = {"username": username, "api_key": api_key}
+            yield Account("softlayer", "default", login, source="environment variables")
+            return
+
+
 def _from_file(environment: Environment) -> Iterable[Account]:
     """The account that SoftLayer's own command line has set up."""
     path = environment.home / ".softlayer"
-    parser = configparser.ConfigParser(interpolation=None, strict=False)
-    try:
-        parser.read(path, "utf-8")
-    except (configparser.Error, UnicodeDecodeError, OSError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}") from error
+    parser = read_ini(path)
     found = dict(parser["softlayer"]) if parser.has_section("softlayer") else {}
     login = {key: found[key] for key in ("username", "api_key") if found.get(key)}
     if len(login) == 2:
