@@ -14,7 +14,9 @@ and per month, are not mixed: then the newer one counts, whole.
 from __future__ import annotations
 
 import json
+import os
 import re
+import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
@@ -143,6 +145,26 @@ def own(provider: str, folder: Path) -> Catalogue | None:
     """The catalogue that the user has in `folder`, if there is one."""
     file = folder / f"{provider}.json"
     return _read(file, _stamp(file)) if file.is_file() else None
+
+
+def keep(fresh: Catalogue, folder: Path) -> None:
+    """Put what is newer in `fresh` into the catalogue that the user has in `folder`.
+
+    The file is there whole, or as it was. Raises OSError when it cannot be written.
+    """
+    mine = own(fresh.provider, folder)
+    text = dump(newest([fresh, mine] if mine else [fresh]))
+    folder.mkdir(parents=True, exist_ok=True)
+    number, name = tempfile.mkstemp(prefix=f"{fresh.provider}-", suffix=".part", dir=folder)
+    try:
+        with open(number, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, folder / f"{fresh.provider}.json")
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def newest(known: Sequence[Catalogue]) -> Catalogue:
