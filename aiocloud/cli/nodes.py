@@ -79,6 +79,8 @@ async def find(fleet: Fleet, wanted: str, *, named: bool) -> Node:
 def _refuse(report: Report[Node], wanted: str, *, found: bool, named: bool) -> None:
     for failure in report.failures:
         complain(f"{failure.scope} did not answer: {failure.reason}")
+    if not any(each.status == "answered" for each in report.coverage):
+        raise AiocloudError(f"nothing was done to {wanted!r}: no cloud answered")
     might = "may have a node of the same name" if found else "may have it"
     mend = "give the node's id" if named else "name the account with --account"
     raise AiocloudError(f"nothing was done to {wanted!r}: a cloud that did not answer {might}; {mend}")

@@ -15,6 +15,7 @@ from aiocloud.driver import Driver
 from aiocloud.errors import AiocloudError, CloudError, ConfigurationError, RequestTimeoutError
 from aiocloud.fleet.report import Coverage, Failure, Phase, Report, Scope, Status
 from aiocloud.http.paging import Pager
+from aiocloud.http.retry import TROUBLE
 
 T = TypeVar("T")
 
@@ -170,6 +171,8 @@ class Gathering(Generic[T]):
         outcome = self._outcome
         outcome.waiting.append(scope)
         failure: Failure | None = None
+        trouble: list[CloudError] = []
+        TROUBLE.set(trouble)  # each scope is asked in a task of its own, with which this ends
         try:
             async with timeout:
                 yield watch
@@ -177,8 +180,7 @@ class Gathering(Generic[T]):
             failure = _failure(scope, "configuration" if isinstance(error, ConfigurationError) else "listing", error)
         except Exception as error:
             if timeout.expired() and isinstance(error, TimeoutError):
-                message = f"no complete answer within {self._deadline:g} s"
-                late = RequestTimeoutError(message, provider=scope.provider, account=scope.account)
+                late = _late(scope, self._deadline or 0.0, trouble)
                 failure = _failure(scope, "deadline", late)
             else:
                 failure = _failure(scope, "bug", error)
@@ -200,6 +202,15 @@ class Gathering(Generic[T]):
 def _cancelled() -> bool:
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
+
+
+def _late(scope: Scope, deadline: float, trouble: Sequence[CloudError]) -> RequestTimeoutError:
+    """Time is up; `trouble` is what was being repeated, if anything was: it tells more than that."""
+    why = "".join(f"; before that: {error.reason}" for error in trouble)
+    message = f"no complete answer within {deadline:g} s{why}"
+    late = RequestTimeoutError(message, provider=scope.provider, account=scope.account)
+    late.attempts = trouble[-1].attempts if trouble else 1
+    return late
 
 
 def _failure(scope: Scope, phase: Phase, error: Exception) -> Failure:

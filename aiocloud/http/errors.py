@@ -133,18 +133,25 @@ def _by_status(status: int | None) -> type[ApiError]:
     return ServerError if status is None or status >= 500 else InvalidRequestError
 
 
+ELSEWHERE = frozenset({404, 405, 501})
+"""What servers answer that are no API, or not there."""
+
+
 def plain_reason(response: Response) -> str:
     """What can be said of an answer that has no message: its status, where it leads, an HTML title.
 
     >>> plain_reason(Response(status=502, body=b"<html><title>Bad gateway</title></html>"))
     'HTTP 502 Bad Gateway (a page titled "Bad gateway")'
+    >>> plain_reason(Response(status=404))
+    'HTTP 404 Not Found, and no word of the API: check the endpoint'
     """
     if 300 <= response.status < 400:
         return (
             f"HTTP {response.status}: sent elsewhere, which is not followed, since credentials would travel. "
             "Check the endpoint"
         )
-    return f"HTTP {response.status}{_phrase(response.status)}{page_title(response)}"
+    mend = ", and no word of the API: check the endpoint" if response.status in ELSEWHERE else ""
+    return f"HTTP {response.status}{_phrase(response.status)}{page_title(response)}{mend}"
 
 
 def _phrase(status: int) -> str:

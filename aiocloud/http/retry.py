@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
 import anyio
@@ -13,6 +14,9 @@ from aiocloud.errors import ApiError, CloudError, RateLimitReachedError
 from aiocloud.http.message import Handler, Request, Response
 
 log = logging.getLogger("aiocloud.http")
+
+TROUBLE: ContextVar[list[CloudError] | None] = ContextVar("TROUBLE", default=None)
+"""Whoever sets a deadline for calls puts a list here, and finds in it what they were repeating when time was up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +41,10 @@ class Retry:
         began = anyio.current_time()
         attempt = 1
         doubtful = False
+        trouble = TROUBLE.get()
         while True:
             try:
-                return await send(request)
+                response = await send(request)
             except CloudError as error:
                 error.attempts = attempt
                 error.doubtful = error.doubtful or doubtful
@@ -52,6 +57,12 @@ class Retry:
                     error.exhausted = True
                     raise
                 log.info("%s: attempt %d failed (%s); again in %.2f s", request.operation, attempt, error, pause)
+                if trouble is not None:
+                    trouble[:] = [error]
+            else:
+                if trouble is not None and attempt > 1:
+                    trouble.clear()
+                return response
             await self.sleep(pause)
             attempt += 1
 

@@ -151,6 +151,15 @@ def test_a_name_of_several_nodes_is_refused(
     assert "linode1001" not in names(twin)
 
 
+def test_where_no_cloud_answers_nothing_is_done_and_nothing_advised(
+    run: Callable[..., Ran], configure: Callable[..., None]
+) -> None:
+    configure(token="wrong", stale=LinodeSimulator())
+    ran = run("destroy", "linode1001", "--yes")
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.splitlines()[-1] == "aiocloud: nothing was done to 'linode1001': no cloud answered"
+
+
 def test_nothing_is_destroyed_while_another_cloud_may_hold_a_node_of_the_name(
     run: Callable[..., Ran], configure: Callable[..., None], prod: LinodeSimulator
 ) -> None:

@@ -11,10 +11,11 @@ import pytest
 from aiocloud.accounts import Account, Unusable
 from aiocloud.errors import ConfigurationError, InvalidCredsError
 from aiocloud.fleet import Fleet, IncompleteError, Report, Scope
+from aiocloud.http.paging import Pager
 from aiocloud.http.retry import Retry
 from aiocloud.models import Node
 from aiocloud.providers.linode import Linode
-from aiocloud.simulators.base import Answer, Hang, Refused
+from aiocloud.simulators.base import Answer, Hang, Refused, Throttled
 from aiocloud.simulators.linode import LinodeSimulator
 from aiocloud.simulators.virtualtime import run
 
@@ -92,6 +93,37 @@ def test_a_hanging_cloud_costs_its_deadline_and_no_more() -> None:
         return anyio.current_time()
 
     assert run(go()) == pytest.approx(3)
+
+
+def test_an_account_whose_time_is_up_says_what_was_being_repeated() -> None:
+    busy, silent = world(), world()
+    busy.faults.append(Throttled(times=99))
+    silent.faults.append(Hang(times=99))
+
+    async def go() -> Report[Node]:
+        drivers = [driver("busy", busy, retry=Retry(attempts=99)), driver("silent", silent)]
+        return await Fleet(drivers, deadline=6).list_nodes()
+
+    first, second = run(go()).failures
+    assert (first.phase, second.phase) == ("deadline", "deadline")
+    assert first.reason == "no complete answer within 6 s; before that: Too many requests (429)"
+    assert first.attempts > 1
+    assert second.reason == "no complete answer within 6 s"
+
+
+def test_trouble_that_has_passed_is_not_to_blame_when_time_is_up() -> None:
+    cloud = world()
+    cloud.faults += [Throttled(), Hang(on="GET /linode/types", times=99)]
+
+    async def nodes_then_sizes(linode: Linode) -> list[Any]:
+        return [await linode.list_nodes(), await linode.list_sizes()]
+
+    async def go() -> Report[Any]:
+        fleet = Fleet([driver("a", cloud)], deadline=6)
+        return await fleet.ask(lambda linode: Pager.of(lambda: nodes_then_sizes(linode)))
+
+    (failure,) = run(go()).failures
+    assert failure.reason == "no complete answer within 6 s"
 
 
 def test_items_stream_while_others_still_think() -> None:
