@@ -63,8 +63,7 @@ class Price:
     """What an hour or a month costs, without tax, and how old that knowledge is.
 
     An unknown price is `None` in place of a Price, never an amount of 0.
-    `as_of` is the day on which `source` said so: the provider's API, or the catalogue that ships with
-    the package.
+    `as_of` is the day on which `source` said so: the provider's API, or the dated catalogue.
     """
 
     amount: Decimal

@@ -6,6 +6,7 @@ listing    nodes, images, sizes, locations
 nodes      create, destroy, reboot, start, stop
 serving    simulated clouds on loopback
 providers  what the drivers can do
+prices     the price catalogues, and newer ones
 session    which clouds are asked
 offers     one offer, and the notes on many, in words
 records    models as JSON and as rows of CSV

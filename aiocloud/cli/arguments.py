@@ -90,6 +90,7 @@ def parser() -> Parser:
     for name, about in VERBS.items():
         _verb(command(name, "nodes", about), name)
     command("providers", "providers", "the providers that have a driver, and what each can do")
+    _prices(command("prices", "prices", "the price catalogues and how old they are"))
     _serving(command("sandbox", "serving", "serve simulated clouds on loopback until Ctrl-C"))
     return whole
 
@@ -158,6 +159,13 @@ def _verb(to: Parser, name: str) -> None:
     to.add_argument("node", metavar="NODE", help="its id, or its name if no other node has it")
     if name == "destroy":
         to.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _prices(to: Parser) -> None:
+    add = to.add_argument
+    add("--refresh", choices=("ec2",), help="fetch newer prices of this provider first: hundreds of MB for each region")
+    add("--region", action="append", metavar="ID", help="with --refresh: only this region (repeatable; default: all)")
+    add("--endpoint", metavar="URL", help="with --refresh: a mirror in place of the provider's own host")
 
 
 def _serving(to: Parser) -> None:

@@ -39,7 +39,7 @@ async def run(arguments: Namespace, today: date) -> int:
         remarks = facts(fleet) if arguments.sandbox else []
     selection = select(report.items, query, top=arguments.top, keep_rejected=False)
     WRITERS[arguments.format](selection, report, arguments)
-    remarks = [*notes(selection, today, explained=arguments.explain), *remarks]
+    remarks = [*notes(selection, today, explained=arguments.explain, simulated=arguments.sandbox), *remarks]
     if arguments.explain and arguments.format != "json":
         remarks = [*explanation(selection, samples(report.items, query)), *remarks]
     for remark in remarks:

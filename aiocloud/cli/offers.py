@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -20,7 +20,9 @@ OLD = 180
 """Days after which a price is called old."""
 SAMPLE = 3
 """Rejected offers that are shown for each clause."""
-SOURCES = {"api": "the provider's API", "catalogue": "the catalogue that ships with aiocloud"}
+SOURCES = {"api": "the provider's API", "catalogue": "the price catalogue"}
+RENEWABLE = frozenset({"ec2"})
+"""The providers of whose catalogue `aiocloud prices` can fetch a newer one."""
 
 
 def title(provider: str) -> str:
@@ -109,11 +111,11 @@ def _origin(price: Price | None, currency: str) -> str:
     return f"Quoted as {quoted(price)} on {price.as_of} in {SOURCES[price.source]}."
 
 
-def notes(selection: Selection, today: date, *, explained: bool) -> Iterator[str]:
-    """What must be known to trust the answer."""
+def notes(selection: Selection, today: date, *, explained: bool, simulated: bool = False) -> Iterator[str]:
+    """What must be known to trust the answer. Prices of `simulated` clouds cannot be renewed."""
     if not explained and (left_out := _left_out(selection)):
         yield left_out
-    yield from ages(selection.ranked, today)
+    yield from ages(selection.ranked, today, renewable=frozenset() if simulated else RENEWABLE)
     rates = money.rates()
     if converted(selection.ranked, selection.query):
         yield f"exchange rates are those of {rates.as_of} ({rates.source})"
@@ -135,7 +137,12 @@ def converted(shown: Iterable[Ranked], query: Query) -> bool:
     return any(ranked.offer.price and ranked.offer.price.currency != query.currency for ranked in shown)
 
 
-def ages(shown: Iterable[Ranked], today: date) -> Iterator[str]:
+def renewal(provider: str) -> str:
+    """How to get newer prices."""
+    return f"aiocloud prices --refresh {provider} renews them"
+
+
+def ages(shown: Iterable[Ranked], today: date, renewable: Collection[str] = RENEWABLE) -> Iterator[str]:
     """How old the prices are that are shown: each provider's that are old, else the oldest of all."""
     oldest: dict[str, date] = {}
     for ranked in shown:
@@ -144,7 +151,8 @@ def ages(shown: Iterable[Ranked], today: date) -> Iterator[str]:
             oldest[provider] = min(price.as_of, oldest.get(provider, price.as_of))
     old = {provider: day for provider, day in oldest.items() if (today - day).days > OLD}
     for provider, day in sorted(old.items(), key=lambda item: item[1]):
-        yield f"OLD PRICES: {title(provider)} prices are those of {day}, {(today - day).days} days old"
+        how = f" ({renewal(provider)})" if provider in renewable else ""
+        yield f"OLD PRICES: {title(provider)} prices are those of {day}, {(today - day).days} days old{how}"
     if oldest and not old:
         day = min(oldest.values())
         days = (today - day).days

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from argparse import Namespace
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,19 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 PAUSE = 0.1
+BUSY = "◐◓◑◒"
 
 
 @asynccontextmanager
 async def watching(asking: Gathering[Any], scopes: Sequence[Scope], arguments: Namespace) -> AsyncIterator[None]:
     """Show how far the clouds are until the context is left; nothing where nobody looks."""
+    async with showing(lambda moment: lines(asking, scopes, moment), arguments):
+        yield
+
+
+@asynccontextmanager
+async def showing(text: Callable[[float], Text], arguments: Namespace) -> AsyncIterator[None]:
+    """Show a text, again and again, until the context is left; nothing where nobody looks."""
     if arguments.debug or not sys.stderr.isatty():
         yield
         return
@@ -33,7 +41,7 @@ async def watching(asking: Gathering[Any], scopes: Sequence[Scope], arguments: N
 
     async def draw() -> None:
         while True:
-            live.update(lines(asking, scopes, asyncio.get_running_loop().time()), refresh=True)
+            live.update(text(asyncio.get_running_loop().time()), refresh=True)
             await asyncio.sleep(PAUSE)
 
     with live:
@@ -65,7 +73,7 @@ def _state(asking: Gathering[Any], scope: Scope, moment: float) -> tuple[str, st
     if failed:
         remark += f", {failed} failed"
     if any(_same(one, scope) for one in asking.waiting) or not parts:
-        return "◐◓◑◒"[int(moment * 8) % 4], "cyan", remark
+        return BUSY[int(moment * 8) % 4], "cyan", remark
     return ("✗", "red", remark) if failed else ("✓", "green", remark)
 
 

@@ -110,6 +110,8 @@ _SIZE = ["id", "name", "vcpus", "ram", "disk", "bandwidth", "arch"]
 _PLACE = ["id", "name", "country", "city", "latitude", "longitude"]
 PROVIDER: Final = "provider"
 """The kind of a row about a driver."""
+PRICES: Final = "prices"
+"""The kind of a row about a price catalogue."""
 COLUMNS: dict[type | str, list[str]] = {
     Node: [each.name for each in fields(Node) if each.name not in HIDDEN | {"extra"}],
     Image: [each.name for each in fields(Image) if each.name != "extra"],
@@ -125,6 +127,10 @@ COLUMNS: dict[type | str, list[str]] = {
     PROVIDER: [
         *("provider", "name", "status", "since", "successor", "protocol", "website", "public_prices"),
         *("capabilities", "features"),
+    ],
+    PRICES: [
+        *("provider", "oldest", "newest", "age_days", "regions", "sizes", "known", "unknown", "currency", "per"),
+        "sources",
     ],
 }
 

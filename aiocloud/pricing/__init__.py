@@ -4,4 +4,5 @@ catalogue  the dated price tables that ship with the package, or newer ones that
 money      exchange rates, and the price of an hour
 build      the script that makes both out of named sources
 refresh    a reader of Amazon's public price files, as they arrive
+fetch      newer prices of EC2 from these files into the user's catalogue
 """

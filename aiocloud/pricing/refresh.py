@@ -1,7 +1,7 @@
 """Reads AWS's public price files as they arrive, without keeping them: one region has hundreds of MB.
 
 `https://pricing.us-east-1.amazonaws.com/offers/v1.0/aws/AmazonEC2/current/region_index.json` names for
-each region a JSON file, beside which the same lies as CSV. Nothing here fetches anything.
+each region a JSON file, beside which the same lies as CSV. Nothing here fetches anything: see `fetch`.
 See https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/reading-service-price-list-file-for-services.html
 """
 

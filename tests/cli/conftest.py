@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -16,6 +16,7 @@ from yarl import URL
 from aiocloud.cli import main
 from aiocloud.cli.serving import section
 from aiocloud.fleet.sandbox import account_at
+from aiocloud.http.message import Handler
 from aiocloud.http.retry import Retry
 from aiocloud.simulators.base import Simulator
 from aiocloud.simulators.linode import LinodeSimulator
@@ -53,7 +54,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
 
 
 @contextmanager
-def serving(simulators: list[Simulator]) -> Iterator[list[URL]]:
+def serving(simulators: Sequence[Handler]) -> Iterator[list[URL]]:
     """Simulators behind servers in a thread of their own, since the command brings its own event loop."""
     ready = threading.Event()
     bases: list[URL] = []
