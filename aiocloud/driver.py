@@ -129,6 +129,11 @@ class Driver(ABC):
         ssl: tls.SSLContext | bool = True,
         now: Callable[[], datetime] = utcnow,
     ) -> None:
+        self._expect("a number of seconds", int | float, timeout=timeout)
+        self._expect("text", str, account=account, endpoint=endpoint, proxy=proxy)
+        self._expect("text, or several", Sequence, region=region)
+        self._expect("a Retry", Retry, retry=retry)
+        self._expect("Limits", Limits, limits=limits)
         self.account = account
         self.region = region
         self.endpoint = endpoint
@@ -218,6 +223,13 @@ class Driver(ABC):
         found = value if isinstance(value, Secret) else Secret(value.rstrip("\r\n"))
         self.redactor.add(found)
         return found
+
+    def _expect(self, what: str, kind: Any, **options: Any) -> None:
+        """Raises ConfigurationError for an option that is not of that kind: files know no types."""
+        for name, value in options.items():
+            if value is not None and not isinstance(value, kind):
+                message = f"{self.provider} needs `{name}` as {what}, not as {type(value).__name__}"
+                raise ConfigurationError(message)
 
     def today(self) -> date:
         """The date by which this driver's API is quoted."""

@@ -265,3 +265,21 @@ def test_a_credential_that_is_no_text_is_a_clear_error_without_its_value(value: 
 
 def test_the_line_break_that_ends_a_credential_is_not_a_part_of_it() -> None:
     assert Plain().secret("tide-and-harbour\n", "token").reveal() == "tide-and-harbour"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "what"),
+    [
+        ("timeout", "soon", "a number of seconds, not as str"),
+        ("account", 5, "text, not as int"),
+        ("endpoint", 5, "text, not as int"),
+        ("proxy", 5, "text, not as int"),
+        ("region", 5, "text, or several, not as int"),
+        ("retry", {"attempts": 1}, "a Retry, not as dict"),
+        ("limits", {"rate": 1}, "Limits, not as dict"),
+    ],
+)
+def test_an_option_of_the_wrong_kind_is_refused_at_once_and_named(name: str, value: Any, what: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Linode("tide", **{name: value})
+    assert str(caught.value) == f"linode needs `{name}` as {what}"
