@@ -78,8 +78,8 @@ class Size:
     """A hardware configuration on offer.
 
     `ram` in MiB; `disk` in GiB of local disk that comes with it, 0 when there is none; `bandwidth` in GB
-    of traffic a month that is included, None when the provider does not say. `price` is that of the
-    location asked for, of plain Linux, on demand.
+    of traffic a month that is included, None when the provider does not say. `price` is of plain Linux, on demand.
+    `location` is the id of the place whose price this is; None where it is nobody's in particular.
     """
 
     id: str
@@ -90,19 +90,24 @@ class Size:
     bandwidth: int | None = None
     arch: str | None = None
     price: Price | None = None
+    location: str | None = None
     provider: str = ""
     extra: FrozenMap[Any] = field(default=NOTHING, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What a node boots from. `os` is a lower-case family ("ubuntu"), `version` as the provider writes it."""
+    """What a node boots from. `os` is a lower-case family ("ubuntu"), `version` as the provider writes it.
+
+    `location` is the id of the only place where nodes can be made from it; None where that is anywhere, or not said.
+    """
 
     id: str
     name: str
     os: str | None = None
     version: str | None = None
     arch: str | None = None
+    location: str | None = None
     provider: str = ""
     extra: FrozenMap[Any] = field(default=NOTHING, repr=False, compare=False)
 

@@ -89,14 +89,15 @@ def images_table(images: Sequence[Image]) -> list[Column]:
         _column(images, "provider", lambda image: image.provider),
         _column(images, "id", lambda image: image.id),
         _column(images, "name", lambda image: image.name, least=16),
-        _column(images, "os", lambda image: image.os, rank=2),
-        _column(images, "version", lambda image: image.version, rank=3, least=10),
-        _column(images, "arch", lambda image: image.arch, rank=1),
+        _column(images, "os", lambda image: image.os, rank=3),
+        _column(images, "version", lambda image: image.version, rank=4, least=10),
+        _column(images, "arch", lambda image: image.arch, rank=2),
+        _column(images, "location", lambda image: image.location, rank=1),
     ]
 
 
 def sizes_table(sizes: Sequence[Size]) -> list[Column]:
-    """Sizes, each with the price of nowhere in particular."""
+    """Sizes, each with a price and the place whose it is, if it is one's."""
     return [
         _column(sizes, "provider", lambda size: size.provider),
         _column(sizes, "id", lambda size: size.id),
@@ -106,6 +107,7 @@ def sizes_table(sizes: Sequence[Size]) -> list[Column]:
         _column(sizes, "disk", lambda size: disk(size.disk), rank=2, right=True),
         _column(sizes, "arch", lambda size: size.arch, rank=3),
         Column(title="price", cells=_prices(sizes), rank=1, right=True),
+        _column(sizes, "in", lambda size: size.location, rank=1),
         _column(sizes, "price of", lambda size: size.price and size.price.as_of, rank=4),
         _column(sizes, "source", lambda size: size.price and size.price.source, rank=5),
     ]

@@ -115,7 +115,7 @@ PRICES: Final = "prices"
 COLUMNS: dict[type | str, list[str]] = {
     Node: [each.name for each in fields(Node) if each.name not in HIDDEN | {"extra"}],
     Image: [each.name for each in fields(Image) if each.name != "extra"],
-    Size: ["provider", *_SIZE, *_PRICE],
+    Size: ["provider", *_SIZE, "location", *_PRICE],
     Location: ["provider", *_PLACE, "zones"],
     Ranked: [
         *("rank", "provider", "account", "hourly", "monthly", "currency"),

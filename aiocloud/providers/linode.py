@@ -255,12 +255,12 @@ class Linode(PowerControl, KeyPairs):
     def _priced(self, plan: Size, region: str | None) -> Size:
         """The plan with the hourly price of that region."""
         special = (row for row in plan.extra.get("region_prices") or () if row["id"] == region)
-        price = next(special, plan.extra.get("price")) or {}
-        hourly = price.get("hourly")
-        if hourly is None:
-            return plan
-        amount = Decimal(str(hourly))
-        return replace(plan, price=Price(amount=amount, currency="USD", per="hour", as_of=self.today()))
+        fees = next(special, plan.extra.get("price")) or {}
+        hourly = fees.get("hourly")
+        price = None
+        if hourly is not None:
+            price = Price(amount=Decimal(str(hourly)), currency="USD", per="hour", as_of=self.today())
+        return replace(plan, price=price, location=region)
 
     # ---- nodes ----
 

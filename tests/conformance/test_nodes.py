@@ -120,6 +120,15 @@ def test_countries_are_two_capital_letters_or_unknown(cloud: Cloud) -> None:
     cloud.run(scenario)
 
 
+def test_what_is_listed_for_a_place_says_so(cloud: Cloud) -> None:
+    async def scenario(driver: Any) -> None:
+        place = (await driver.list_locations())[-1]
+        assert {size.location for size in await driver.list_sizes(location=place)} == {place.id}
+        assert {image.location for image in await driver.list_images(location=place)} <= {place.id, None}
+
+    cloud.run(scenario)
+
+
 def test_offers_are_sizes_in_places_and_no_price_is_zero(cloud: Cloud) -> None:
     async def scenario(driver: Any) -> None:
         offers = await driver.list_offers()

@@ -9,6 +9,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import anyio
@@ -45,6 +46,8 @@ from aiocloud.values import Secret
 
 T = TypeVar("T")
 
+ACTIVE = {"status": "active"}
+
 PATIENCE = 5.0
 """Seconds in which a new server may tell about itself before what the create told must do: a cancelled create waits
 for this, and must not lose the id meanwhile."""
@@ -66,15 +69,15 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         return nova.http.list("/servers/detail", _in(region), items="servers", params=params)
 
     def list_images(self, *, location: Location | str | None = None) -> Pager[Image]:
-        """The images that are ready: public ones, the project's own, those shared with it."""
+        """The images that are ready, of each region: public ones, the project's own, those shared with it."""
 
         async def lists() -> list[Pager[Image]]:
             return [
-                region.glance.list("/images", IMAGE, items="images", params={"status": "active"})
+                region.glance.list("/images", partial(IMAGE, location=region.name), items="images", params=ACTIVE)
                 for region in await self._those(location)
             ]
 
-        return distinct(Pager.chain(lists))
+        return Pager.chain(lists)
 
     def list_sizes(self, *, location: Location | str | None = None) -> Pager[Size]:
         """The flavors. Where there are several regions, and none is named, each id once, and no region's price."""
@@ -134,7 +137,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
     def _sized(self, region: str | None) -> Callable[..., Size]:
         def read(payload: Any, **context: Any) -> Size:
             size = SIZE(payload, **context)
-            return replace(size, price=self._price_of(size, region))
+            return replace(size, price=self._price_of(size, region), location=region)
 
         return read
 
@@ -409,7 +412,7 @@ def fingerprint(public_key: str) -> str:
     return hashlib.sha256(blob).hexdigest()[:20]
 
 
-M = TypeVar("M", Image, Size, KeyPair)
+M = TypeVar("M", Size, KeyPair)
 
 
 def distinct(pager: Pager[M]) -> Pager[M]:

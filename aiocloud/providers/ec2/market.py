@@ -93,6 +93,7 @@ class Market(Regional, Compute):
             bandwidth=size.bandwidth,
             arch=size.arch,
             price=prices.price(size.id, region),
+            location=region,
             provider=self.provider,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiocloud.driver import Compute, id_of
@@ -43,7 +44,8 @@ class Shop(SoftLayerAccount, Compute):
             place = next((place for place in places if place.location.id == id_of(location)), None)
             if place is None:
                 raise self._no(NotFoundError, f"no data centre {id_of(location)!r}")
-            return _sold_in(place, self._sizes(prices, place.groups))
+            sold = _sold_in(place, self._sizes(prices, place.groups))
+            return [replace(size, location=place.location.id) for size in sold]
 
         return Pager.of(sizes)
 
