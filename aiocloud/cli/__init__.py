@@ -14,15 +14,18 @@ tables     what fits into a terminal
 progress   who is being asked at this moment
 output     where everything is written
 
-Exit status: 0 fine; 1 an error; 2 usage; 3 answered, but not by every cloud; 130 interrupted; 141 nobody reads.
+Exit status: 0 fine; 1 an error; 2 usage; 3 answered, but not by every cloud; 130 interrupted; 141 nobody reads;
+143 told to end.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import logging
 import os
+import signal
 import sys
 import warnings
 from argparse import Namespace
@@ -35,7 +38,7 @@ from aiocloud.cli.arguments import parse
 from aiocloud.cli.output import UsageError, complain
 from aiocloud.errors import AiocloudError, ProviderNotFoundError, RetiredProviderWarning
 
-OK, ERROR, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+OK, ERROR, USAGE, INTERRUPTED, UNREAD, TERMINATED = 0, 1, 2, 130, 141, 143
 
 
 def main(argv: Sequence[str] | None = None, *, today: Callable[[], date] = date.today) -> int:
@@ -46,10 +49,12 @@ def main(argv: Sequence[str] | None = None, *, today: Callable[[], date] = date.
         return leaving.code if isinstance(leaving.code, int) else ERROR
     try:
         with _warnings_in_words(), _logs(debug=arguments.debug):
-            status = asyncio.run(_command(arguments.module)(arguments, today()))
+            status = asyncio.run(_until_told_to_end(_command(arguments.module)(arguments, today())))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
+    except asyncio.CancelledError:
+        return TERMINATED
     except BrokenPipeError:
         _discard_output()
         return UNREAD
@@ -65,6 +70,20 @@ def main(argv: Sequence[str] | None = None, *, today: Callable[[], date] = date.
         complain(f"a mistake in aiocloud or a driver: {type(error).__name__}: {error} (--debug shows where)")
         return ERROR
     return status
+
+
+async def _until_told_to_end(command: Coroutine[Any, Any, int]) -> int:
+    """Run a command; SIGTERM and SIGHUP cancel it as Ctrl-C does, so that a create in flight still tells its end."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - this is one
+    loop = asyncio.get_running_loop()
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is None or signal.getsignal(number) is signal.SIG_IGN:  # nohup wants it ignored
+            continue
+        with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows and threads take none
+            loop.add_signal_handler(number, task.cancel)
+    return await command
 
 
 def _command(module: str) -> Callable[[Namespace, date], Coroutine[Any, Any, int]]:

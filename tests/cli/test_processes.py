@@ -133,6 +133,20 @@ def test_of_a_create_that_a_second_signal_broke_nobody_says_that_it_left_nothing
     assert (unknown in err) is not noted
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_create_that_is_told_to_end_destroys_what_it_made_and_says_so(
+    prod: LinodeSimulator, number: signal.Signals
+) -> None:
+    prod.faults.append(SlowAnswer(on=CREATE, seconds=0.5))
+    with started(*WEB, stderr=subprocess.PIPE) as process:
+        wait_for(lambda: prod.calls[CREATE])
+        process.send_signal(number)
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert re.search(r"node \d+ \('web-1'\) had been made, and was destroyed again", err)
+    assert "web-1" not in labels(prod)
+
+
 def test_a_create_that_is_interrupted_before_anything_was_sent_ends_silently(
     prod: LinodeSimulator,
 ) -> None:
