@@ -38,7 +38,7 @@ from aiocloud.cli.arguments import parse
 from aiocloud.cli.output import UsageError, complain
 from aiocloud.errors import AiocloudError, ProviderNotFoundError, RetiredProviderWarning
 
-OK, ERROR, USAGE, INTERRUPTED, UNREAD, TERMINATED = 0, 1, 2, 130, 141, 143
+ERROR, USAGE, INTERRUPTED, UNREAD, TERMINATED = 1, 2, 130, 141, 143
 
 
 def main(argv: Sequence[str] | None = None, *, today: Callable[[], date] = date.today) -> int:

@@ -34,7 +34,6 @@ class Json:
     """
 
     name: str = "JSON"
-    media_type: str = "application/json"
 
     def decode(self, body: bytes) -> Any:
         """The payload. An empty body is None."""

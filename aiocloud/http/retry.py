@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import anyio
 
@@ -83,10 +83,6 @@ class Retry:
         asked = error.retry_after if isinstance(error, ApiError) else None
         # A little more than was asked, or all who were refused together come back together.
         return asked + backoff if asked is not None else backoff
-
-    def off(self) -> Retry:
-        """The same policy with a single attempt."""
-        return replace(self, attempts=1)
 
 
 def _did_nothing(error: CloudError) -> bool:
