@@ -5,9 +5,8 @@ from __future__ import annotations
 import ssl as tls
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 
 import anyio
 
@@ -21,7 +20,7 @@ from aiocloud.http.paging import Pager
 from aiocloud.models import Image, KeyPair, Location, Node, Offer, Size
 from aiocloud.pricing.money import Rates
 from aiocloud.providers import get_driver
-from aiocloud.query import Query, select
+from aiocloud.query import Clauses, Query, select
 
 if TYPE_CHECKING:
     import aiohttp
@@ -164,40 +163,18 @@ class Fleet:
         self,
         query: Query | None = None,
         *,
-        ram: int | str | None = None,
-        vcpus: int | None = None,
-        disk: int | str | None = None,
-        arch: str | None = None,
-        outside: str | Iterable[str] | None = None,
-        inside: str | Iterable[str] | None = None,
-        near: tuple[float, float] | str | None = None,
-        within_km: float | None = None,
-        max_price: Decimal | float | str | None = None,
-        currency: str = "USD",
-        unknown_country: bool = False,
-        unavailable: bool = False,
         rates: Rates | None = None,
         deadline: float | None = None,
+        **clauses: Unpack[Clauses],
     ) -> OfferReport:
         """The offers of all clouds that match, cheapest first: `await fleet.offers(ram=4096, outside="US")`.
 
         The clauses are those of `Query.of`; or give a `query` made before. `rates` are exchange rates in place of the
         shipped, dated table. Raises ConfigurationError for a clause that is not understood, before any request.
         """
-        query = query or Query.of(
-            ram=ram,
-            vcpus=vcpus,
-            disk=disk,
-            arch=arch,
-            outside=outside,
-            inside=inside,
-            near=near,
-            within_km=within_km,
-            max_price=max_price,
-            currency=currency,
-            unknown_country=unknown_country,
-            unavailable=unavailable,
-        )
+        if query is not None and clauses:
+            raise ConfigurationError(f"offers takes a query or clauses, not both: {', '.join(clauses)}")
+        query = query or Query.of(**clauses)
         report = await self.list_offers(deadline=deadline)
         selection = select(report.items, query, rates)
         return OfferReport(

@@ -13,7 +13,7 @@ from a file as well as on one from a cloud.
 
 from aiocloud.query.clauses import Clause, distance_km, hourly_in
 from aiocloud.query.places import CONTINENTS, COUNTRIES, EUROPEAN_UNION, Country, countries
-from aiocloud.query.query import Query
+from aiocloud.query.query import Clauses, Query
 from aiocloud.query.select import Ranked, Selection, select
 from aiocloud.query.words import parse_disk, parse_ram
 
@@ -22,6 +22,7 @@ __all__ = [
     "COUNTRIES",
     "EUROPEAN_UNION",
     "Clause",
+    "Clauses",
     "Country",
     "Query",
     "Ranked",

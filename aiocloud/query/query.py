@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from aiocloud.errors import ConfigurationError
 from aiocloud.pricing import money
@@ -16,6 +16,24 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from aiocloud.models import Offer
+
+
+class Clauses(TypedDict, total=False):
+    """The keywords of `Query.of`, for whoever passes them on."""
+
+    ram: int | str | None
+    vcpus: int | None
+    disk: int | str | None
+    arch: str | None
+    outside: str | Iterable[str] | None
+    inside: str | Iterable[str] | None
+    near: tuple[float, float] | str | None
+    within_km: float | None
+    max_price: Decimal | float | str | None
+    currency: str
+    unknown_country: bool
+    unavailable: bool
+    deprecated: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

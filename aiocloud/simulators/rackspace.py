@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, ClassVar
@@ -265,19 +265,8 @@ class RackspaceSimulator(OpenStackSimulator):
     )
     region_names: ClassVar[tuple[str, ...]] = ("DFW", "ORD", "IAD", "LON", "SYD", "HKG")
 
-    def __init__(
-        self,
-        *,
-        now: Callable[[], datetime] | None = None,
-        latency: float = 0.0,
-        boot: float = 2.0,
-        rate: float | None = None,
-        token_life: float = 86400.0,
-        page: int = 1000,
-        max_instances: int = -1,
-    ) -> None:
-        behaviour: dict[str, Any] = {"token_life": token_life, "page": page, "max_instances": max_instances}
-        super().__init__(now=now, latency=latency, boot=boot, rate=rate, auto_floating=False, **behaviour)
+    def __init__(self, *, token_life: float = 86400.0, **behaviour: Any) -> None:
+        super().__init__(token_life=token_life, auto_floating=False, **behaviour)
         self.cloud.legacy = True
         self.cloud.default_networks = both_networks
         self.cloud.dress_server = dress_server

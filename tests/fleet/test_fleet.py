@@ -15,6 +15,7 @@ from aiocloud.http.paging import Pager
 from aiocloud.http.retry import Retry
 from aiocloud.models import Node
 from aiocloud.providers.linode import Linode
+from aiocloud.query import Query
 from aiocloud.simulators.base import Answer, Hang, Refused, Throttled
 from aiocloud.simulators.linode import LinodeSimulator
 from aiocloud.simulators.virtualtime import run
@@ -229,3 +230,14 @@ def test_two_accounts_of_one_name_must_be_told_apart() -> None:
 
 def test_a_scope_reads_like_a_path() -> None:
     assert str(Scope("ec2", "prod", "eu-west-1")) == "ec2/prod/eu-west-1"
+
+
+def test_a_query_and_clauses_beside_it_are_refused_before_any_request() -> None:
+    asked = world()
+
+    async def go() -> None:
+        with pytest.raises(ConfigurationError, match="a query or clauses, not both: ram"):
+            await Fleet([driver("good", asked)]).offers(Query.of(outside="US"), ram="4G")
+
+    run(go())
+    assert not asked.calls

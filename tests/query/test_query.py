@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import inspect
 import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from aiocloud.query import Query, countries, distance_km
+from aiocloud.query import Clauses, Query, countries, distance_km
 from tests.query.conftest import offer, price
 
 if TYPE_CHECKING:
@@ -144,3 +145,7 @@ def test_distances_are_those_of_the_great_circle(
 ) -> None:
     assert distance_km(one, other) == pytest.approx(kilometres, abs=0.1)
     assert distance_km(other, one) == pytest.approx(kilometres, abs=0.1)
+
+
+def test_the_clauses_that_are_passed_on_are_those_that_are_understood() -> None:
+    assert list(Clauses.__annotations__) == list(inspect.signature(Query.of).parameters)
