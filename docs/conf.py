@@ -22,11 +22,14 @@ autodoc_default_options = {"members": True, "show-inheritance": True}
 
 nitpick_ignore_regex = [
     # The pages are built without a network, so that other projects' names lead nowhere.
-    ("py:.*", r"(abc|aiohttp|anyio|asyncio|collections|datetime|decimal|enum|multidict|pathlib|ssl|tls|yarl)\..*"),
+    (
+        "py:.*",
+        r"(abc|aiohttp|anyio|asyncio|collections|configparser|contextvars|datetime|decimal|enum|multidict|pathlib|ssl|tls|yarl)\..*",
+    ),
     # Type variables are no pages.
     ("py:.*", r"aiocloud\.[\w.]+\.[TV]"),
     # In signatures that name a type which only type checkers import, Sphinx leaves all names as they are written.
-    ("py:class", r"Cost|Decimal|SharedSession|datetime"),
+    ("py:class", r"Cost|Decimal|Path|SharedSession|datetime|tuple\[.*"),
     # Drivers have pages of their own.
     ("py:class", r"EC2|Linode|OpenStack|Rackspace|SoftLayer"),
 ]
