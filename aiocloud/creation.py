@@ -10,9 +10,9 @@ import asyncio
 import contextlib
 import logging
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias, TypeVar
 
 import anyio
 
@@ -28,6 +28,8 @@ from aiocloud.errors import (
 )
 from aiocloud.models import Node
 
+T = TypeVar("T")
+
 log = logging.getLogger("aiocloud")
 
 LOOKS = (0.5, 2.0, 5.0)
@@ -35,6 +37,37 @@ LOOKS = (0.5, 2.0, 5.0)
 
 GRACE = 30.0
 """Seconds that a cancelled create may take to learn what became of it and to clean up."""
+
+
+Left: TypeAlias = Literal["running", "destroyed", "unknown", "none"]
+"""What there is of a node after something went wrong; "unknown": it may be running."""
+
+
+class Fate(NamedTuple):
+    """What became of a node whose making was cancelled: a sentence that tells it, and what is left."""
+
+    told: str
+    left: Left
+
+
+def fate_of(cancelled: BaseException) -> Fate | None:
+    """What `Creation` has found out about the node whose making ended so; None where there was nothing to tell."""
+    fate: Fate | None = getattr(cancelled, "aiocloud_fate", None)
+    return fate
+
+
+async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do what must be done although the caller was cancelled.
+
+    Whoever cancels a second time means it: the work is stopped, and the CancelledError raised.
+    """
+    task = asyncio.ensure_future(work)
+    with anyio.CancelScope(shield=True):  # a scope that was cancelled would go on cancelling what is awaited here
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await _stop(task)
+            raise
 
 
 def new_token() -> str:
@@ -70,14 +103,14 @@ class Creation:
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError as cancelled:
-            outcome: str | None = ""
+            fate: Fate | None = self._lost("its clean-up was interrupted")
             try:
-                outcome = await self._abandon(making)
-            finally:
-                if outcome is not None:  # a signal may strike in the midst of any step: then it is still ""
-                    told = outcome or self._lost("its clean-up was interrupted")
-                    cancelled.add_note(told)
-                    log.warning(told)
+                fate = await self._abandon(making)
+            finally:  # a signal may strike in the midst of any step: then it is still that
+                if fate is not None:
+                    cancelled.add_note(fate.told)
+                    cancelled.aiocloud_fate = fate  # type: ignore[attr-defined]  # for `fate_of`
+                    log.warning(fate.told)
             raise
 
     async def _make(self) -> Node:
@@ -148,19 +181,15 @@ class Creation:
 
     # ---- cancelled ----
 
-    async def _abandon(self, making: asyncio.Future[Node]) -> str | None:
-        """Undo what a cancelled create has done; the sentence to tell, if there is anything to tell."""
-        undoing = asyncio.ensure_future(self._undo(making))
-        outcome = None
-        with anyio.CancelScope(shield=True):  # a scope that was cancelled would go on cancelling what is awaited here
-            try:
-                outcome = await asyncio.shield(undoing)
-            except asyncio.CancelledError:  # asked a second time: leave at once, and say so
-                outcome = self._lost(f"its clean-up was interrupted{_made(making)}")
-                await _stop(undoing, making)
-        return outcome
+    async def _abandon(self, making: asyncio.Future[Node]) -> Fate | None:
+        """Undo what a cancelled create has done; what to tell, if there is anything to tell."""
+        try:
+            return await to_the_end(self._undo(making))
+        except asyncio.CancelledError:  # asked a second time: leave at once, and say so
+            await _stop(making)
+            return self._lost(f"its clean-up was interrupted{_made(making)}")
 
-    async def _undo(self, making: asyncio.Future[Node]) -> str | None:
+    async def _undo(self, making: asyncio.Future[Node]) -> Fate | None:
         done, _ = await asyncio.wait({making}, timeout=GRACE)
         if not done:
             making.cancel()
@@ -170,7 +199,7 @@ class Creation:
         except asyncio.CancelledError:  # no answer came in time, or the loop is closing and cancels everything
             return await self._discard(self.find)
         except AmbiguousCreateError as error:
-            return f"cancelled: {error}"
+            return Fate(f"cancelled: {error}", "unknown")
         except AiocloudError:
             return None  # refused: there is no node
         except Exception as mistake:
@@ -181,8 +210,8 @@ class Creation:
 
         return await self._discard(known)
 
-    async def _discard(self, find: Callable[[], Awaitable[Node | None]]) -> str:
-        """Destroy what there is; the sentence that says so, or names what is left."""
+    async def _discard(self, find: Callable[[], Awaitable[Node | None]]) -> Fate:
+        """Destroy what there is; the sentence says so, or names what is left."""
         node = None
         try:
             with anyio.fail_after(GRACE):
@@ -193,10 +222,10 @@ class Creation:
             what = f"node {node.id} was made, and destroying it" if node else "no answer came, and looking for it"
             why = str(error) if isinstance(error, AiocloudError) else type(error).__name__
             return self._lost(f"{what} failed: {why}")
-        return f"cancelled: node {node.id} ({self.name!r}) had been made, and was destroyed again"
+        return Fate(f"cancelled: node {node.id} ({self.name!r}) had been made, and was destroyed again", "destroyed")
 
-    def _lost(self, why: str) -> str:
-        return f"cancelled while {self.name!r} was being made: {why}. {self._hint()}"
+    def _lost(self, why: str) -> Fate:
+        return Fate(f"cancelled while {self.name!r} was being made: {why}. {self._hint()}", "unknown")
 
 
 def in_doubt(error: CloudError) -> bool:

@@ -25,6 +25,18 @@
     + WaitTimeoutError            a node did not reach the wanted state in time
     + NodeStateError              a node reached a state from which it never will
     + AmbiguousCreateError        a create whose outcome is not known: a node may be running
+  x RemoteError                 what went wrong on a node, or on the way to it, over SSH
+    + SSHConnectError             nobody could sign in: refused, too late, no SSH server
+      - HostKeyError                its host key is not one that is trusted
+      - SignInError                 it refuses the user, the key or the password
+    + ConnectionLostError         the connection broke in the midst of something
+    + FileTransferError           a file could not be written or read
+    + CommandError                a command did not end well; carries what it wrote
+      - ScriptFailedError           it ended with another status than 0, or by a signal
+      - CommandTimeoutError         it did not end in time
+      - OutputLimitError            it wrote more than may be kept
+    + NotStartedError             it was never tried: too many others had failed, or the caller left
+  x DeploymentError             a deployment failed; carries the node, the step, the cause and what became of the node
 
 Every CloudError names the provider and the account. `retryable` says whether the same call may succeed a
 little later, `sent` whether the request may have reached the provider at all. All of them pickle.
@@ -247,6 +259,98 @@ class AmbiguousCreateError(CloudError):
         self.token = token
 
 
+class RemoteError(AiocloudError):
+    """What went wrong on a node, or on the way to it, over SSH. `host` is the address, or the name, that was used."""
+
+    def __init__(self, message: str, *, host: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.host = host
+
+    def __str__(self) -> str:
+        return f"{self.host}: " * bool(self.host) + self.message
+
+
+class SSHConnectError(RemoteError):
+    """Nobody could sign in: no route, no SSH server, no answer in time."""
+
+
+class HostKeyError(SSHConnectError):
+    """Its host key is not one that is trusted: another machine, a new one at an old address, or somebody between.
+
+    `presented` is the fingerprint of the key that it showed.
+    """
+
+    def __init__(self, message: str, *, presented: str = "", **context: Any) -> None:
+        super().__init__(message, **context)
+        self.presented = presented
+
+
+class SignInError(SSHConnectError):
+    """The SSH server refuses the user, the key or the password."""
+
+
+class ConnectionLostError(RemoteError):
+    """The connection broke. What was going on may have happened in part, or may still go on."""
+
+
+class FileTransferError(RemoteError):
+    """A file could not be written or read: no room, no permission, no such folder. It may be there in part."""
+
+
+class CommandError(RemoteError):
+    """A command did not end well. `stdout` and `stderr` hold what it wrote until then, as far as it is kept."""
+
+    def __init__(self, message: str, *, command: str = "", stdout: str = "", stderr: str = "", **context: Any) -> None:
+        super().__init__(message, **context)
+        self.command = command
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+class ScriptFailedError(CommandError):
+    """It ended with another status than 0, or by a signal: `exit_status` (None then) and `exit_signal` ("TERM")."""
+
+    def __init__(
+        self, message: str, *, exit_status: int | None = None, exit_signal: str | None = None, **context: Any
+    ) -> None:
+        super().__init__(message, **context)
+        self.exit_status = exit_status
+        self.exit_signal = exit_signal
+
+
+class CommandTimeoutError(CommandError):
+    """It did not end in time, and was told to; the message says whether it did then."""
+
+
+class OutputLimitError(CommandError):
+    """It wrote more than may be kept, and was stopped."""
+
+
+class NotStartedError(RemoteError):
+    """It was never tried."""
+
+
+class DeploymentError(AiocloudError):
+    """A deployment failed.
+
+    `node` is the machine, or None where none was made; `step` the step that failed, None where it came to none;
+    `cause` the error. `left` says what became of the machine: "destroyed", "running" (it was kept on purpose),
+    "unknown" (it may be running, since removing it failed), "none" (there never was one).
+    """
+
+    def __init__(
+        self, message: str, *, node: Any, step: Any = None, cause: BaseException | None = None, left: str = "unknown"
+    ) -> None:
+        super().__init__(message)
+        self.node = node
+        self.step = step
+        self.cause = cause
+        self.left = left
+
+
 # The names that this field's users know.
 LibcloudError = AiocloudError
 InvalidCredsException = InvalidCredsError
+DeploymentException = DeploymentError
+SSHCommandTimeoutError = CommandTimeoutError
