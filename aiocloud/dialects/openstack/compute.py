@@ -355,6 +355,12 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         if len(missing) == len(regions):
             raise missing[0]
 
+    async def forget_public_key(self, public_key: str, *, location: Location | str | None = None) -> None:
+        """Remove the key pair that `create_node` has made of it in that region, if it is there."""
+        nova = await (await self._one(location)).nova()
+        with suppress(NotFoundError):
+            await nova.http.call("DELETE", f"/os-keypairs/{own_name(public_key)}")
+
     async def _key_name(self, nova: Nova, auth: NodeAuth | None) -> str | None:
         match auth:
             case KeyPair(name=name):
@@ -365,7 +371,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
 
     async def _known_as(self, nova: Nova, public_key: str) -> str:
         """The name under which a public key is known in a region; it is imported if it is not."""
-        name = f"aiocloud-{fingerprint(public_key)}"
+        name = own_name(public_key)
         with suppress(ConflictError):  # the name tells the key: it is known already
             await self._import(nova, name, public_key)
         return name
@@ -400,6 +406,11 @@ def networks_of(asked: Sequence[str] | None, nova: Nova) -> list[Mapping[str, st
     if asked is None:
         return "auto" if nova.version is not None and nova.version >= NETWORKS_BY_THEMSELVES else None
     return asked if isinstance(asked, str) else [{"uuid": network} for network in asked]
+
+
+def own_name(public_key: str) -> str:
+    """The name that a public key gets from us."""
+    return f"aiocloud-{fingerprint(public_key)}"
 
 
 def fingerprint(public_key: str) -> str:

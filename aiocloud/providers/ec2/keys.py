@@ -13,7 +13,7 @@ from aiocloud.driver import KeyPairs
 from aiocloud.errors import ConfigurationError, ConflictError
 from aiocloud.http.paging import Pager
 from aiocloud.http.together import together
-from aiocloud.models import KeyPair
+from aiocloud.models import KeyPair, Location
 from aiocloud.providers.ec2.regional import Regional
 
 
@@ -37,6 +37,11 @@ class Keys(Regional, KeyPairs):
         for region in await self._regions():
             await self.ex_query(region).call("DeleteKeyPair", {"KeyName": name}, idempotent=True)
 
+    async def forget_public_key(self, public_key: str, *, location: Location | str | None = None) -> None:
+        """Remove the key pair that `create_node` has made of it in that place, or in the driver's only region."""
+        query = self.ex_query(await self._region_of(location))
+        await query.call("DeleteKeyPair", {"KeyName": own_name(public_key)}, idempotent=True)
+
 
 async def import_key(query: Query, name: str, key_material: str, *, idempotent: bool = False) -> KeyPair:
     """Make a public key known in one region. Raises ConflictError if the name is taken."""
@@ -48,11 +53,15 @@ async def import_key(query: Query, name: str, key_material: str, *, idempotent: 
 
 async def known_key(query: Query, key_material: str) -> str:
     """The name under which a public key is known in a region from now on, made of its fingerprint."""
-    digest = hashlib.sha256(read_public_key(key_material)).hexdigest()
-    name = f"aiocloud-{digest[:32]}"
+    name = own_name(key_material)
     with suppress(ConflictError):  # known already: no other key has that name
         await import_key(query, name, key_material, idempotent=True)
     return name
+
+
+def own_name(key_material: str) -> str:
+    """The name that a public key gets from us."""
+    return f"aiocloud-{hashlib.sha256(read_public_key(key_material)).hexdigest()[:32]}"
 
 
 def read_public_key(line: str) -> bytes:

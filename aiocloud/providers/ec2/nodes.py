@@ -27,6 +27,8 @@ class Nodes(Regional, PowerControl):
 
     features = frozenset({"ssh_key", "user_data", "tags", "idempotent_create"})
     user_data_limit = 16384
+    usernames = ("ec2-user", "ubuntu", "admin", "debian", "fedora", "rocky", "root")  # root is let in to be turned away
+    key_keyword = "ex_key_name"
 
     def list_nodes(
         self,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from aiocloud.driver import KeyPairs
 from aiocloud.errors import ConflictError, NotFoundError
 from aiocloud.http.paging import Pager
 from aiocloud.mapping import Shape, at
-from aiocloud.models import KeyPair
+from aiocloud.models import KeyPair, Location
 from aiocloud.providers.softlayer.account import SoftLayerAccount
 
 KEY_PAIR = Shape(
@@ -39,6 +41,12 @@ class Keys(SoftLayerAccount, KeyPairs):
         """Remove the key of that label."""
         known = await self.get_key_pair(key_pair) if isinstance(key_pair, str) else key_pair
         await self.services.call("Security_Ssh_Key", "deleteObject", object_id=known.id, repeatable=True)
+
+    async def forget_public_key(self, public_key: str, *, location: Location | str | None = None) -> None:
+        """Remove the key from the account, if it is there."""
+        if (pair := await self._key_of(public_key)) is not None:
+            with suppress(NotFoundError):
+                await self.delete_key_pair(pair)
 
     async def _add_key(self, label: str, key: str) -> KeyPair:
         wanted = {"label": label, "key": key.strip(), "notes": ""}
