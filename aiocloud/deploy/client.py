@@ -6,7 +6,7 @@ import asyncio
 import codecs
 import posixpath
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from aiocloud.errors import (
     ConnectionLostError,
     FileTransferError,
     OutputLimitError,
+    RemoteError,
     ScriptFailedError,
 )
 
@@ -32,6 +33,9 @@ LONGEST_LINE = 64 * 2**10
 """Characters after which a line without an end is passed on as it is."""
 MERCY = 2.0
 """Seconds in which a command that was told to end may do so by itself."""
+
+END_OTHERS = 'for pid in $(pgrep -P "$PPID"); do [ "$pid" = $$ ] || kill -s KILL -- "-$pid" "$pid"; done'
+"""Ends all that runs on this connection but itself."""
 
 Stream: TypeAlias = Literal["out", "err"]
 
@@ -95,6 +99,7 @@ class SSHClient:
         self.on_output: OnOutput | None = None
         self._connection = connection
         self._channels = asyncio.Semaphore(CHANNELS)
+        self._running = 0
         self._sftp: asyncssh.SFTPClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -142,15 +147,18 @@ class SSHClient:
         execution = Execution(self.host, on_output or self.on_output, output_limit)
         began = asyncio.get_running_loop().time()
         async with self._channels:
+            self._running += 1
             try:
                 async with asyncio.timeout(timeout):
                     await self._execute(execution, line, input)
             except TimeoutError:
-                ended = await execution.stop()
+                ended = await execution.stop(self._end_it)
                 raise _too_late(execution, line, timeout, ended) from None
             except BaseException:
                 execution.abandon()
                 raise
+            finally:
+                self._running -= 1
         completed = execution.completed(line, asyncio.get_running_loop().time() - began)
         execution.require_room(line)
         if check and not completed.ok:
@@ -164,12 +172,24 @@ class SSHClient:
                 execution.write(given.encode() if isinstance(given, str) else given)
             else:
                 execution.write_eof()
-            lost = await execution.ended
+            lost = await asyncio.shield(execution.ended)  # a timeout must not end the future, too
         if execution.mistake is not None:
             raise execution.mistake
         if lost is not None or not execution.answered:
             why = getattr(lost, "reason", "") or "no exit status came"
             raise ConnectionLostError(f"the connection broke while {shortly(line)} ran: {why}", host=self.host)
+
+    async def _end_it(self) -> None:
+        """End by a command of its own what hears no signals: sshd passes none on where root is signed in.
+
+        What runs on one connection has one parent, so that this is for a command that runs there alone.
+        """
+        if self._running > 1:
+            return
+        ending = Execution(self.host, None, OUTPUT_LIMIT)
+        with suppress(RemoteError, TimeoutError):
+            async with asyncio.timeout(MERCY):
+                await self._execute(ending, END_OTHERS, None)
 
     # ---- files ----
 
@@ -264,7 +284,7 @@ class SSHClient:
         except asyncssh.SFTPError as error:
             raise FileTransferError(f"{path}: {_reason(error, path)}", host=self.host) from error
         except ScriptFailedError as error:  # where the shell did it
-            said = last_line(error.stderr) or f"status {error.exit_status}"
+            said = last_lines(error.stderr) or f"status {error.exit_status}"
             raise FileTransferError(f"{path}: {said}", host=self.host) from error
 
 
@@ -349,8 +369,8 @@ class Execution(asyncssh.SSHClientSession[bytes]):
                 self._channel.kill()
             self._channel.close()
 
-    async def stop(self) -> bool:
-        """Tell it to end, first kindly; whether it is known to have ended."""
+    async def stop(self, by_force: Callable[[], Awaitable[None]]) -> bool:
+        """Tell it to end, first kindly, at last by force; whether it is known to have ended."""
         if self._channel is None:
             return False
         for tell in (self._channel.terminate, self._channel.kill):
@@ -358,6 +378,9 @@ class Execution(asyncssh.SSHClientSession[bytes]):
                 with suppress(OSError, asyncssh.Error):
                     tell()
                 await asyncio.wait({self.ended}, timeout=MERCY)
+        if not self.ended.done():
+            await by_force()
+            await asyncio.wait({self.ended}, timeout=MERCY)
         self._channel.close()
         return self.ended.done() and self.answered
 
@@ -447,7 +470,7 @@ def failed(completed: Completed, host: str) -> ScriptFailedError:
     how = f"ended with status {completed.exit_status}"
     if completed.exit_signal is not None:
         how = f"was ended by the signal {completed.exit_signal}"
-    said = last_line(completed.stderr) or last_line(completed.stdout)
+    said = last_lines(completed.stderr) or last_lines(completed.stdout)
     return ScriptFailedError(
         f"{shortly(completed.command)} {how}" + f": {said}" * bool(said),
         host=host,
@@ -471,10 +494,10 @@ def shortly(line: str) -> str:
     return repr(words if len(words) <= 60 else f"{words[:57]}...")
 
 
-def last_line(text: str) -> str:
-    """The last line in which there is something, cut to a length that can be read."""
-    found = next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
-    return found if len(found) <= 200 else f"{found[:197]}..."
+def last_lines(text: str) -> str:
+    """The last two lines in which there is something (shells explain in two), cut to a length that can be read."""
+    found = " / ".join([line.strip() for line in text[-2000:].splitlines() if line.strip()][-2:])
+    return found if len(found) <= 240 else f"...{found[-237:]}"
 
 
 def local_file(source: str | Path) -> tuple[Path, int]:
