@@ -64,10 +64,11 @@ async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
     task = asyncio.ensure_future(work)
     with anyio.CancelScope(shield=True):  # a scope that was cancelled would go on cancelling what is awaited here
         try:
-            return await asyncio.shield(task)
+            await asyncio.shield(task)
         except asyncio.CancelledError:
             await _stop(task)
             raise
+    return task.result()
 
 
 def new_token() -> str:
