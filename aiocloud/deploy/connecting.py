@@ -9,8 +9,9 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import asyncssh
 
@@ -21,6 +22,9 @@ from aiocloud.deploy.ssh import SSH
 from aiocloud.errors import ConfigurationError, HostKeyError, RemoteError, SignInError, SSHConnectError
 from aiocloud.models import Node
 from aiocloud.values import Secret
+
+if TYPE_CHECKING:
+    from aiohappyeyeballs import AddrInfoType
 
 log = logging.getLogger("aiocloud")
 
@@ -282,9 +286,18 @@ async def race(addresses: Sequence[str], port: int) -> socket.socket:
     """A connected socket to the first of these addresses that answers, IPv6 and IPv4 side by side (RFC 8305)."""
     from aiohappyeyeballs import start_connection
 
-    loop = asyncio.get_running_loop()
-    infos = [info for address in addresses for info in await loop.getaddrinfo(address, port, type=socket.SOCK_STREAM)]
+    infos = [info for address in addresses for info in await _resolved(address, port)]
     return await start_connection(infos, happy_eyeballs_delay=HEAD_START, interleave=1)
+
+
+async def _resolved(address: str, port: int) -> Sequence[AddrInfoType]:
+    """What the system calls an address; names are looked up, numbers are taken as they are."""
+    try:
+        version = ip_address(address).version
+    except ValueError:
+        return await asyncio.get_running_loop().getaddrinfo(address, port, type=socket.SOCK_STREAM)
+    family, where = (socket.AF_INET6, (address, port, 0, 0)) if version == 6 else (socket.AF_INET, (address, port))
+    return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", where)]
 
 
 @contextmanager

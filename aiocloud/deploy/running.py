@@ -227,7 +227,8 @@ async def visit(target: Target, order: Order, doors: Doors) -> list[RunResult]:
         address = client.host
         async with client:
             left = order.timeout - (now() - began) if order.timeout is not None else None
-            outcomes = await together(*[_bind(client, node, order, line, left) for line in order.commands])
+            calls = [_bind(client, node, order, line, left) for line in order.commands]
+            outcomes = await together(*calls) if len(calls) > 1 else [await calls[0]()]
     except TimeoutError:
         if not limit.expired():
             raise
