@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+REAL = 1.0
+"""Real seconds after which it is looked again whether work in another thread is done; it usually calls before."""
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -18,6 +22,39 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__(_JumpingSelector(self))
         self._virtual = 0.0
+        self._holds = 0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Time stands still: something that has its own thread is at work, and will call back."""
+        self._holds += 1
+        try:
+            yield
+        finally:
+            self._holds -= 1
+
+    @contextmanager
+    def released(self) -> Iterator[None]:
+        """Within `held`: whoever is at work waits on this loop's clock."""
+        self._holds -= 1
+        try:
+            yield
+        finally:
+            self._holds += 1
+
+    @property
+    def stands_still(self) -> bool:
+        """Whether time is held."""
+        return self._holds > 0
+
+    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]  # a thread would come back at a moment that is none of this clock's
+        """Run it here and now."""
+        future: asyncio.Future[T] = self.create_future()
+        try:
+            future.set_result(func(*args))
+        except Exception as error:
+            future.set_exception(error)
+        return future
 
     def time(self) -> float:
         """Seconds since the loop was made, as its sleepers count them."""
@@ -37,6 +74,8 @@ class _JumpingSelector(selectors.SelectSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
+        if self._loop.stands_still:
+            return super().select(REAL)
         if timeout is None:
             raise RuntimeError("deadlock: every task waits, and no timer is set")
         self._loop.advance(timeout)
