@@ -1,6 +1,7 @@
 """Providers in miniature: stateful, in memory, served over real HTTP on request.
 
     base         what all simulators share: clock, faults, throttle
+    ssh          nodes that accept SSH
     server       a simulator behind a real HTTP server on loopback
     virtualtime  an event loop whose clock jumps
 
@@ -15,7 +16,7 @@ import pkgutil
 from aiocloud.errors import ProviderNotFoundError
 from aiocloud.simulators.base import Simulator
 
-SHARED = frozenset({"base", "facts", "server", "sshkeys", "virtualtime"})
+SHARED = frozenset({"base", "facts", "server", "ssh", "sshkeys", "virtualtime"})
 
 
 def simulator_ids() -> list[str]:

@@ -7,6 +7,7 @@ provider's wire format and knows nothing of our drivers, so that the two cannot 
 from __future__ import annotations
 
 import asyncio
+import socket
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ import anyio
 
 from aiocloud.errors import AnswerLostError, ConnectError
 from aiocloud.http.message import Request, Response, headers_of
+from aiocloud.simulators.ssh import Machine, SimulatedSSH
 
 
 class WorldClock:
@@ -168,7 +170,8 @@ class Simulator(ABC):
     `facts` says where its sizes, prices and places come from, `as_of` of which day they are.
     `latency` is the delay of every answer in seconds, `boot` the seconds that a new node takes to run (other
     changes of state take a fifth of it), `rate` the requests a second that the provider permits (None: any),
-    with a burst of one second's worth. `faults` are handed out first, in order, each to the first request
+    with a burst of one second's worth.
+    `ssh` are the SSH servers of its nodes. `faults` are handed out first, in order, each to the first request
     that it matches. `calls` counts the requests by operation.
     """
 
@@ -194,6 +197,7 @@ class Simulator(ABC):
         self.rate = rate
         self.faults: list[Fault] = []
         self.calls: Counter[str] = Counter()
+        self.ssh = SimulatedSSH(lambda address: self.machine_at(address))
         self._tokens = rate or 0.0
         self._refilled: datetime | None = None
 
@@ -217,6 +221,14 @@ class Simulator(ABC):
     @abstractmethod
     def no_capacity(self, request: Request) -> Response:
         """The provider's answer when it has no room for another node."""
+
+    @abstractmethod
+    def machine_at(self, address: str) -> Machine | None:
+        """The node that has that address, as its SSH server must know it; None where no node has it."""
+
+    async def dial(self, address: str, port: int = 22) -> socket.socket:
+        """A connection to the SSH server of a node: what an `SSH` takes as `dial`. Fails with an OSError."""
+        return await self.ssh.dial(address, port)
 
     @abstractmethod
     def populate(self, count: int) -> None:

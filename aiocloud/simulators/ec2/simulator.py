@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -17,6 +18,7 @@ from aiocloud.simulators.ec2 import attributes, groups, images, instances, keys,
 from aiocloud.simulators.ec2.signature import not_valid, verify
 from aiocloud.simulators.ec2.wire import Body, Params, Refusal, failure, missing, success
 from aiocloud.simulators.ec2.world import Call, Region, World
+from aiocloud.simulators.ssh import Machine
 
 ACTIONS: Mapping[str, Callable[[Call], Body]] = {
     "DescribeRegions": places.describe_regions,
@@ -98,6 +100,21 @@ class EC2Simulator(Simulator):
             images.seed(region)
             self._regions[name] = region
         return self._regions[name]
+
+    def machine_at(self, address: str) -> Machine | None:
+        """The instance that has that address. Its user data came encoded."""
+        for region in self._regions.values():
+            for each in region.instances.values():
+                if each.state(self.now()) != "terminated" and address in (each.private_ip, each.public_ip, *each.v6):
+                    key = region.keys.get(each.key or "")
+                    return Machine(
+                        id=each.id,
+                        name=each.tags.get("Name", each.id),
+                        running=each.state(self.now()) == "running",
+                        keys=(key.public,) if key is not None and key.public else (),
+                        user_data=base64.b64decode(each.user_data) if each.user_data else None,
+                    )
+        return None
 
     def populate(self, count: int, *, region: str = "us-east-1", size: str = "t3.micro") -> None:
         """Put so many running instances, tagged `node-000001` and so on, into the zones of one region.

@@ -16,6 +16,7 @@ from aiocloud.simulators.base import Simulator
 from aiocloud.simulators.linode import account, catalogue, instances, parts
 from aiocloud.simulators.linode.wire import Call, Json, Problem, RejectedError, body_of, not_found
 from aiocloud.simulators.linode.world import BEFORE, World
+from aiocloud.simulators.ssh import Machine
 
 Answer: TypeAlias = Callable[[World, Call], Json | list[Json]]
 
@@ -95,6 +96,21 @@ class LinodeSimulator(Simulator):
     def credentials(self) -> Mapping[str, str]:
         """The token."""
         return {"token": self._token}
+
+    def machine_at(self, address: str) -> Machine | None:
+        """The Linode that has that address."""
+        for each in self.world.instances.values():
+            if address in (*each.ipv4, *each.private_ipv4, each.ipv6):
+                return Machine(
+                    id=str(each.id),
+                    name=each.label,
+                    running=each.status(self.now()) == "running",
+                    keys=tuple(each.authorized_keys),
+                    password=each.root_pass,
+                    user_data=each.user_data,
+                    mark=each.root_pass,
+                )
+        return None
 
     def populate(self, count: int) -> None:
         """Add so many running instances, spread over regions and types. Needs no event loop."""

@@ -13,6 +13,7 @@ from aiocloud.simulators.openstack.nova import links, nova
 from aiocloud.simulators.openstack.servers import QUICK, name_of
 from aiocloud.simulators.openstack.wire import Ask, Failure, Payload, reply, stamp
 from aiocloud.simulators.openstack.world import Flavor, Network, Picture, Port, Server
+from aiocloud.values import Secret
 
 MOST_USER_DATA = 65535
 # What a value has to be, and, in a list, each of its items.
@@ -46,6 +47,8 @@ def create_servers(ask: Ask) -> Response:
     password = str(asked.get("adminPass") or secrets.token_urlsafe(9))
     names = [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
     servers = [_create(ask, asked, each) for each in names]
+    for server in servers:
+        server.password = Secret(password)
     if asked.get("return_reservation_id"):
         return reply(202, {"reservation_id": f"r-{secrets.token_hex(4)}"})
     first = servers[0]

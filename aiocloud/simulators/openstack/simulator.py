@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -24,6 +25,7 @@ from aiocloud.simulators.openstack.neutron import neutron
 from aiocloud.simulators.openstack.nova import MODERN_HEADER, OLD_HEADER, microversion, nova, text
 from aiocloud.simulators.openstack.wire import Ask, Failure, Microversion, Service, reply
 from aiocloud.simulators.openstack.world import Account, Cloud, Project, Region, Server
+from aiocloud.simulators.ssh import Machine
 
 __all__ = ["OpenStackSimulator", "Place", "actions", "creation", "labels"]
 
@@ -132,6 +134,22 @@ class OpenStackSimulator(Simulator):
     def fail_scheduling(self, times: int = 1) -> None:
         """Let the next servers go to ERROR, since no host has room for them."""
         self.cloud.unschedulable += times
+
+    def machine_at(self, address: str) -> Machine | None:
+        """The server that has that address, or that stands behind it."""
+        for region in self.cloud.regions.values():
+            for each in region.servers.values():
+                if address in addresses_of(each):
+                    key = region.key_pairs.get(each.key_name or "")
+                    return Machine(
+                        id=each.id,
+                        name=each.name,
+                        running=each.state.seen(self.now()) == "active",
+                        keys=(key.public_key,) if key is not None else (),
+                        password=each.password,
+                        user_data=base64.b64decode(each.user_data) if each.user_data else None,
+                    )
+        return None
 
     def populate(self, count: int, *, region: str | None = None) -> None:
         """Put that many running servers into a region, or spread them over all; needs no event loop."""
@@ -257,3 +275,9 @@ def _with_version(response: Response, version: Microversion) -> Response:
     headers[OLD_HEADER] = text(version)
     headers["Vary"] = f"{MODERN_HEADER}, {OLD_HEADER}"
     return replace(response, headers=CIMultiDictProxy(headers))
+
+
+def addresses_of(server: Server) -> list[str]:
+    """All addresses that lead to a server."""
+    floating = [port.floating.address for port in server.ports if port.floating is not None]
+    return [*(address for port in server.ports for address in port.fixed), *floating]

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 from aiocloud.simulators.base import Phases
+from aiocloud.values import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,7 @@ class Server:
     groups: list[str] = field(default_factory=lambda: ["default"])
     ports: list[Port] = field(default_factory=list)
     fault: dict[str, Any] | None = None
+    password: Secret | None = field(default=None, repr=False)
     previous_flavor: Flavor | None = None
     state: Phases = field(default_factory=lambda: Phases("active"))
 

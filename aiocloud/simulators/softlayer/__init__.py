@@ -17,6 +17,8 @@ from aiocloud.simulators.softlayer.method import Method
 from aiocloud.simulators.softlayer.services import services
 from aiocloud.simulators.softlayer.wire import ApiFault, Call, Result, Struct, throttled, tongue_of
 from aiocloud.simulators.softlayer.world import World
+from aiocloud.simulators.ssh import Machine
+from aiocloud.values import Secret
 
 __all__ = ["SoftLayerSimulator"]
 
@@ -56,6 +58,20 @@ class SoftLayerSimulator(Simulator):
     def credentials(self) -> Mapping[str, str]:
         """The API user and the key."""
         return dict(self._login)
+
+    def machine_at(self, address: str) -> Machine | None:
+        """The guest that has that address."""
+        for each in self.world.guests():
+            if address in (each.private_ip, each.public_ip):
+                return Machine(
+                    id=str(each.id),
+                    name=each.hostname,
+                    running=each.phase == "active" and each.power.seen(self.now()) == "RUNNING",
+                    keys=tuple(key["key"] for key in each.keys),
+                    password=Secret(each.password),
+                    user_data=each.user_data.encode() if each.user_data else None,
+                )
+        return None
 
     def populate(self, count: int) -> None:
         """Add so many running guests at once."""

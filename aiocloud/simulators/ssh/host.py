@@ -82,7 +82,7 @@ class Host:
 
     async def run(self, line: str, given: bytes, out: Sink, err: Sink) -> int:
         """Run a line with a shell of its own, in root's home; the exit status."""
-        source = f"/tmp/.stdin-{next(self._numbers)}"  # noqa: S108 - a file of the simulated node
+        source = f"/tmp/.stdin-{next(self._numbers)}"
         self._files.write_file(source, given)
         shell = Bash(
             username="root",
