@@ -178,6 +178,7 @@ class Deploying:
         self._trouble: Exception | None = None
         self._planted: KeyPairText | None = None
         self._left_by_create: Left = "none"
+        self._key_is_gone = False
         self._policy: HostKeys | None = None
 
     async def run(self) -> Node:
@@ -196,7 +197,9 @@ class Deploying:
         failure: Exception
         try:
             with anyio.move_on_after(self.plan.timeout):
-                return await self._deploy(entry, user_data)
+                node = await self._deploy(entry, user_data)
+                await self._forget_key(entry)  # in here, so that who is cancelled even now hears of the node
+                return node
             failure = self._too_late()
         except asyncio.CancelledError as cancelled:
             await self._cancelled(cancelled)
@@ -398,8 +401,9 @@ class Deploying:
 
     async def _forget_key(self, entry: Entry) -> None:
         """Remove the key from the account that was put there for this deployment alone."""
-        if entry.temporary is None:
+        if entry.temporary is None or self._key_is_gone:
             return
+        self._key_is_gone = True
         try:
             await to_the_end(self._forget(entry.temporary.public))
         except AiocloudError as error:

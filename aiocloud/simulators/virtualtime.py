@@ -23,6 +23,21 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         super().__init__(_JumpingSelector(self))
         self._virtual = 0.0
         self._holds = 0
+        self._turns = 0
+        self._due: tuple[int, Callable[[], object]] | None = None
+
+    def after_turns(self, turns: int, call: Callable[[], object]) -> None:
+        """Call something when the loop has turned so many times more: between any two steps of what runs on it."""
+        self._due = (self._turns + turns, call)
+
+    def turn(self) -> bool:
+        """Count a turn; whether something was called in it."""
+        self._turns += 1
+        if self._due is None or self._turns < self._due[0]:
+            return False
+        (_, call), self._due = self._due, None
+        call()
+        return True
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -71,6 +86,8 @@ class _JumpingSelector(selectors.SelectSelector):
         self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self._loop.turn():
+            timeout = 0
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
