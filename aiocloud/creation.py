@@ -184,11 +184,15 @@ class Creation:
 
     async def _abandon(self, making: asyncio.Future[Node]) -> Fate | None:
         """Undo what a cancelled create has done; what to tell, if there is anything to tell."""
-        try:
-            return await to_the_end(self._undo(making))
-        except asyncio.CancelledError:  # asked a second time: leave at once, and say so
-            await _stop(making)
-            return self._lost(f"its clean-up was interrupted{_made(making)}")
+        undoing = asyncio.ensure_future(self._undo(making))
+        fate = None
+        with anyio.CancelScope(shield=True):  # a scope that was cancelled would go on cancelling what is awaited here
+            try:
+                fate = await asyncio.shield(undoing)
+            except asyncio.CancelledError:  # asked a second time: leave at once, and say so
+                fate = self._lost(f"its clean-up was interrupted{_made(making)}")
+                await _stop(undoing, making)
+        return fate
 
     async def _undo(self, making: asyncio.Future[Node]) -> Fate | None:
         done, _ = await asyncio.wait({making}, timeout=GRACE)

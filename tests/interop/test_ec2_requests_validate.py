@@ -221,7 +221,7 @@ WALK: list[tuple[str, Verb]] = [
     ("ex_list_subnets", lambda ec2: ec2.ex_list_subnets()),
 ]
 
-INDIRECT = {"wait_until", "deploy_node", "import_key_pair_from_file"}
+INDIRECT = {"wait_until", "deploy_node", "deploy_nodes", "import_key_pair_from_file"}
 """Verbs that are made of others."""
 
 

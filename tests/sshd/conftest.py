@@ -2,7 +2,7 @@
 
 sshd        one that runs; sign in as `sshd.username` (who runs the tests) with `sshd.key`
 start_sshd  starts one with options of sshd_config: `start_sshd(MaxSessions=1)`
-sshd_user   somebody whose home may be written to, and who has a password; each sshd knows him, and `sshd.key` is his too
+sshd_user   somebody whose home may be written to, and who has a password; `sshd.key` is his too
 
 Where they cannot be had, tests are skipped; with AIOCLOUD_INTEROP=1 they fail.
 """
