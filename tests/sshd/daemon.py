@@ -11,8 +11,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TypeAlias
@@ -151,10 +152,9 @@ class Sshd:
 
     def kill_sessions(self) -> None:
         """End all connections and what runs in them, while the daemon takes new ones."""
-        if self._process is not None:
-            for pid in descendants(self._process.pid):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+        for pid in self._children():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def change_host_key(self) -> None:
         """Start anew on the same port with other host keys, as a machine does that was installed again.
@@ -210,14 +210,22 @@ class Sshd:
             raise
 
     def _wait_until_it_answers(self, port: int) -> None:
-        patience = time.monotonic() + READY
         for host in self._reached_at():
-            while not answers(host, port):
-                if not self.running:
-                    raise SshdError(f"sshd ended by itself:\n{self.log}")
-                if time.monotonic() > patience:
-                    raise SshdError(f"sshd does not answer on {host} port {port}:\n{self.log}")
-                time.sleep(0.01)
+            self._wait_until(partial(answers, host, port), f"sshd does not answer on {host} port {port}")
+        # Our questions count among the connections that wait to sign in, until it has noticed their end.
+        self._wait_until(lambda: not self._children(), "sshd keeps connections that have ended")
+
+    def _wait_until(self, done: Callable[[], bool], complaint: str) -> None:
+        patience = time.monotonic() + READY
+        while not done():
+            if not self.running:
+                raise SshdError(f"sshd ended by itself:\n{self.log}")
+            if time.monotonic() > patience:
+                raise SshdError(f"{complaint}:\n{self.log}")
+            time.sleep(0.01)
+
+    def _children(self) -> list[int]:
+        return descendants(self._process.pid) if self._process is not None else []
 
 
 def required_program() -> str:
