@@ -41,6 +41,7 @@ GRACE = 30.0
 
 Left: TypeAlias = Literal["running", "destroyed", "unknown", "none"]
 """What there is of a node after something went wrong; "unknown": it may be running."""
+UNDONE = "was destroyed again"
 
 
 class Fate(NamedTuple):
@@ -51,9 +52,9 @@ class Fate(NamedTuple):
 
 
 def fate_of(cancelled: BaseException) -> Fate | None:
-    """What `Creation` has found out about the node whose making ended so; None where there was nothing to tell."""
-    fate: Fate | None = getattr(cancelled, "aiocloud_fate", None)
-    return fate
+    """What `Creation` has noted on the CancelledError with which it ended; None where there was nothing to tell."""
+    told = " ".join(getattr(cancelled, "__notes__", ()))
+    return Fate(told, "destroyed" if told.endswith(UNDONE) else "unknown") if told else None
 
 
 async def to_the_end(work: Coroutine[Any, Any, T]) -> T:
@@ -104,14 +105,14 @@ class Creation:
         try:
             return await asyncio.shield(making)
         except asyncio.CancelledError as cancelled:
-            fate: Fate | None = self._lost("its clean-up was interrupted")
+            outcome: str | None = ""
             try:
-                fate = await self._abandon(making)
-            finally:  # a signal may strike in the midst of any step: then it is still that
-                if fate is not None:
-                    cancelled.add_note(fate.told)
-                    cancelled.aiocloud_fate = fate  # type: ignore[attr-defined]  # for `fate_of`
-                    log.warning(fate.told)
+                outcome = await self._abandon(making)
+            finally:
+                if outcome is not None:  # a signal may strike in the midst of any step: then it is still ""
+                    told = outcome or self._lost("its clean-up was interrupted")
+                    cancelled.add_note(told)
+                    log.warning(told)
             raise
 
     async def _make(self) -> Node:
@@ -182,19 +183,19 @@ class Creation:
 
     # ---- cancelled ----
 
-    async def _abandon(self, making: asyncio.Future[Node]) -> Fate | None:
-        """Undo what a cancelled create has done; what to tell, if there is anything to tell."""
+    async def _abandon(self, making: asyncio.Future[Node]) -> str | None:
+        """Undo what a cancelled create has done; the sentence to tell, if there is anything to tell."""
         undoing = asyncio.ensure_future(self._undo(making))
-        fate = None
+        outcome = None
         with anyio.CancelScope(shield=True):  # a scope that was cancelled would go on cancelling what is awaited here
             try:
-                fate = await asyncio.shield(undoing)
+                outcome = await asyncio.shield(undoing)
             except asyncio.CancelledError:  # asked a second time: leave at once, and say so
-                fate = self._lost(f"its clean-up was interrupted{_made(making)}")
+                outcome = self._lost(f"its clean-up was interrupted{_made(making)}")
                 await _stop(undoing, making)
-        return fate
+        return outcome
 
-    async def _undo(self, making: asyncio.Future[Node]) -> Fate | None:
+    async def _undo(self, making: asyncio.Future[Node]) -> str | None:
         done, _ = await asyncio.wait({making}, timeout=GRACE)
         if not done:
             making.cancel()
@@ -204,7 +205,7 @@ class Creation:
         except asyncio.CancelledError:  # no answer came in time, or the loop is closing and cancels everything
             return await self._discard(self.find)
         except AmbiguousCreateError as error:
-            return Fate(f"cancelled: {error}", "unknown")
+            return f"cancelled: {error}"
         except AiocloudError:
             return None  # refused: there is no node
         except Exception as mistake:
@@ -215,8 +216,8 @@ class Creation:
 
         return await self._discard(known)
 
-    async def _discard(self, find: Callable[[], Awaitable[Node | None]]) -> Fate:
-        """Destroy what there is; the sentence says so, or names what is left."""
+    async def _discard(self, find: Callable[[], Awaitable[Node | None]]) -> str:
+        """Destroy what there is; the sentence that says so, or names what is left."""
         node = None
         try:
             with anyio.fail_after(GRACE):
@@ -227,10 +228,10 @@ class Creation:
             what = f"node {node.id} was made, and destroying it" if node else "no answer came, and looking for it"
             why = str(error) if isinstance(error, AiocloudError) else type(error).__name__
             return self._lost(f"{what} failed: {why}")
-        return Fate(f"cancelled: node {node.id} ({self.name!r}) had been made, and was destroyed again", "destroyed")
+        return f"cancelled: node {node.id} ({self.name!r}) had been made, and {UNDONE}"
 
-    def _lost(self, why: str) -> Fate:
-        return Fate(f"cancelled while {self.name!r} was being made: {why}. {self._hint()}", "unknown")
+    def _lost(self, why: str) -> str:
+        return f"cancelled while {self.name!r} was being made: {why}. {self._hint()}"
 
 
 def in_doubt(error: CloudError) -> bool:
