@@ -49,6 +49,7 @@ class Sshd:
     addresses  where it listens; 0.0.0.0 makes each of 127.0.0.0/8 a host of its own. Whoever does not come from
                loopback cannot sign in
     host_keys  the algorithms of its keys
+    arguments  more words for its command line
     options    keywords of sshd_config: `MaxSessions=1`, `PasswordAuthentication=True`, `Subsystem=None`
 
     Users sign in with the key in the file `key`, with those that `authorize` names, or with what the options permit.
@@ -61,6 +62,7 @@ class Sshd:
         *,
         addresses: Sequence[str] = ("127.0.0.1",),
         host_keys: Sequence[str] = ("ssh-ed25519",),
+        arguments: Sequence[str] = (),
         **options: Option,
     ) -> None:
         self.folder = folder
@@ -72,6 +74,7 @@ class Sshd:
         self.known_hosts = folder / "known_hosts"
         self.key = folder / "client_key"
         self._algorithms = tuple(host_keys)
+        self._arguments = tuple(arguments)
         self._options = options
         self._log = folder / "sshd.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -201,7 +204,7 @@ class Sshd:
         config = self.folder / "sshd_config"
         config.write_text("".join(lines(self._settings(port))))
         with self._log.open("ab") as log:
-            command = [required_program(), "-D", "-e", "-f", str(config)]
+            command = [required_program(), "-D", "-e", "-f", str(config), *self._arguments]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
             self._wait_until_it_answers(port)
