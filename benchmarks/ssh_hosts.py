@@ -161,7 +161,7 @@ def measure() -> list[Line]:
             with delayed(FAR, port, sshd.port, ROUND_TRIP):
                 return [*lines, *far(job_for(sshd, FAR, port))]
     except SshdError as error:
-        return [NotMeasured(CLAIM, str(error))]
+        return [NotMeasured(CLAIM, " ".join(str(error).split()))]
 
 
 if __name__ == "__main__":

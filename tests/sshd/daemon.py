@@ -155,9 +155,9 @@ class Sshd:
 
     def kill_sessions(self) -> None:
         """End all connections and what runs in them, while the daemon takes new ones."""
-        for pid in self._children():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        while any(state(pid) not in "TZX" for pid in self._children()):  # until none can start another unseen
+            signal_all(self._children(), signal.SIGSTOP)
+        signal_all(self._children(), signal.SIGKILL)
 
     def change_host_key(self) -> None:
         """Start anew on the same port with other host keys, as a machine does that was installed again.
@@ -289,14 +289,33 @@ def answers(host: str, port: int) -> bool:
     return False
 
 
+def signal_all(processes: Sequence[int], number: int) -> None:
+    for pid in processes:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 def descendants(pid: int) -> list[int]:
     """The processes that this one has started, and those that they have."""
     children: dict[int, list[int]] = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
-            parent = int(status.read_text().rpartition(")")[2].split()[1])
-            children.setdefault(parent, []).append(int(status.parent.name))
+    for process in Path("/proc").glob("[0-9]*"):
+        _, parent = status(int(process.name))
+        children.setdefault(parent, []).append(int(process.name))
     found = [pid]
     for each in found:  # which grows meanwhile
         found += children.get(each, [])
     return found[1:]
+
+
+def state(pid: int) -> str:
+    """What a process is at: T is stopped, Z has ended and waits to be counted, X is gone."""
+    return status(pid)[0]
+
+
+def status(pid: int) -> tuple[str, int]:
+    """What a process is at, and who started it."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return "X", 0
+    return words[0], int(words[1])

@@ -14,7 +14,7 @@ import asyncssh
 import pytest
 
 from tests.sshd.conftest import StartSshd
-from tests.sshd.daemon import Sshd, SshdError, answers, descendants, make_key
+from tests.sshd.daemon import Sshd, SshdError, answers, descendants, make_key, state
 from tests.sshd.users import PREFIX, User, throw_away_user
 
 
@@ -174,16 +174,19 @@ async def test_killed_sessions_end_and_new_ones_are_taken(sshd: Sshd) -> None:
 
 
 def gone(pid: int) -> bool:
-    """Whether a process ends soon, or waits only to be counted."""
+    """Whether a process ends soon."""
     for _ in range(500):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state in "ZX":
+        if state(pid) in "ZX":
             return True
         time.sleep(0.01)
     return False
+
+
+async def test_a_session_that_has_just_begun_is_killed_whole(sshd: Sshd, sshd_user: User) -> None:
+    for _ in range(5):
+        async with connect(sshd, username=sshd_user.name) as connection:
+            sshd.kill_sessions()  # while sshd makes a process of the user's own for it
+            await connection.wait_closed()
 
 
 async def test_each_address_of_loopback_is_a_host_of_its_own(start_sshd: StartSshd) -> None:
