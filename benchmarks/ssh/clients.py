@@ -100,9 +100,13 @@ def fabric_connections(job: Job) -> Callable[[str], Any]:
     from fabric import Config, Connection
     from paramiko import Ed25519Key
 
-    config = Config(overrides={"load_ssh_configs": False})
     how = {"pkey": Ed25519Key.from_private_key_file(job.key), "allow_agent": False, "look_for_keys": False}
-    return lambda host: Connection(host, job.username, job.port, config=config, connect_kwargs=how)
+
+    def connection(host: str) -> Connection:
+        config = Config(overrides={"load_ssh_configs": False})  # each has one of its own: threads would spoil another's
+        return Connection(host, job.username, job.port, config=config, connect_kwargs=how)
+
+    return connection
 
 
 def parallel_ssh(job: Job) -> Work:
