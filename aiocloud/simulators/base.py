@@ -10,17 +10,17 @@ import asyncio
 import socket
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from fnmatch import fnmatchcase
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import anyio
 
 from aiocloud.errors import AnswerLostError, ConnectError
 from aiocloud.http.message import Request, Response, headers_of
-from aiocloud.simulators.ssh import Machine, SimulatedSSH
+from aiocloud.simulators.ssh import AddressBook, Machine, SimulatedSSH
 
 
 class WorldClock:
@@ -197,7 +197,8 @@ class Simulator(ABC):
         self.rate = rate
         self.faults: list[Fault] = []
         self.calls: Counter[str] = Counter()
-        self.ssh = SimulatedSSH(lambda address: self.machine_at(address))
+        self.ssh = SimulatedSSH(self.machine_at)
+        self._book: AddressBook[Any] = AddressBook(self.nodes, self.addresses)
         self._tokens = rate or 0.0
         self._refilled: datetime | None = None
 
@@ -223,12 +224,33 @@ class Simulator(ABC):
         """The provider's answer when it has no room for another node."""
 
     @abstractmethod
-    def machine_at(self, address: str) -> Machine | None:
-        """The node that has that address, as its SSH server must know it; None where no node has it."""
+    def nodes(self) -> Iterable[Any]:
+        """The nodes that there are, as its world keeps them."""
 
-    async def dial(self, address: str, port: int = 22) -> socket.socket:
-        """A connection to the SSH server of a node: what an `SSH` takes as `dial`. Fails with an OSError."""
-        return await self.ssh.dial(address, port)
+    @abstractmethod
+    def addresses(self, node: Any) -> Iterable[str]:
+        """All addresses that lead to a node of its world, public and private; none to one that has gone."""
+
+    @abstractmethod
+    def machine(self, node: Any) -> Machine:
+        """A node of its world, as its SSH server must know it."""
+
+    def machine_at(self, address: str) -> Machine | None:
+        """The node that has that address now; None where no node has it."""
+        node = self._book.find(address)
+        return self.machine(node) if node is not None else None
+
+    def machines(self) -> Iterator[Machine]:
+        """All nodes."""
+        return map(self.machine, self.nodes())
+
+    async def dial(self, host: str, port: int = 22) -> socket.socket:
+        """A connected socket to the SSH server of the node that has that address.
+
+        It fails as a network does: with ConnectionRefusedError while the node does not run, and at other ports; with
+        another OSError where no node has the address. Raises ConfigurationError without the extra "sandbox".
+        """
+        return await self.ssh.dial(host, port)
 
     @abstractmethod
     def populate(self, count: int) -> None:

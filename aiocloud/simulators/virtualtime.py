@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
 REAL = 1.0
 """Real seconds after which it is looked again whether work in another thread is done; it usually calls before."""
+MOMENT = 0.01
+"""Real seconds in which a thread that is at work beside one that waits gets to call."""
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -22,7 +23,8 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__(_JumpingSelector(self))
         self._virtual = 0.0
-        self._holds = 0
+        self.holds = 0
+        self.lingerers = 0
         self._turns = 0
         self._due: tuple[int, Callable[[], object]] | None = None
 
@@ -39,28 +41,13 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         call()
         return True
 
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Time stands still: something that has its own thread is at work, and will call back."""
-        self._holds += 1
-        try:
-            yield
-        finally:
-            self._holds -= 1
+    def hold(self, change: int) -> None:
+        """Count those who are at work in threads of their own, and will call back: meanwhile time stands still."""
+        self.holds += change
 
-    @contextmanager
-    def released(self) -> Iterator[None]:
-        """Within `held`: whoever is at work waits on this loop's clock."""
-        self._holds -= 1
-        try:
-            yield
-        finally:
-            self._holds += 1
-
-    @property
-    def stands_still(self) -> bool:
-        """Whether time is held."""
-        return self._holds > 0
+    def linger(self, change: int) -> None:
+        """Count those who wait on this clock, but of whom a part may be at work: time jumps a moment later."""
+        self.lingerers += change
 
     def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:  # type: ignore[override]  # a thread would come back at a moment that is none of this clock's
         """Run it here and now."""
@@ -91,8 +78,10 @@ class _JumpingSelector(selectors.SelectSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
-        if self._loop.stands_still:
+        if self._loop.holds:
             return super().select(REAL)
+        if self._loop.lingerers and (late := super().select(REAL if timeout is None else MOMENT)):
+            return late
         if timeout is None:
             raise RuntimeError("deadlock: every task waits, and no timer is set")
         self._loop.advance(timeout)

@@ -16,7 +16,7 @@ from aiocloud.providers.linode import Linode
 from aiocloud.simulators import virtualtime
 from aiocloud.simulators.base import Answer, LostAnswer, NoCapacity
 from aiocloud.simulators.linode import LinodeSimulator
-from aiocloud.simulators.ssh import SSHFault
+from aiocloud.simulators.ssh import Ended, SSHFault
 
 CREATE = "POST /linode/instances"
 MADE_OF: dict[str, Any] = {"size": "g6-nanode-1", "image": "linode/debian12", "location": "eu-central"}
@@ -47,7 +47,7 @@ def test_of_fifty_deployments_with_failures_each_has_one_outcome_that_names_what
         SSHFault(kind="never ends", on="web-23"),
         SSHFault(kind="never ends", on="web-24"),
     ]
-    simulator.ssh.programs["fails-on"] = lambda arguments: (1, "") if arguments[0] in arguments[1:] else (0, "")
+    simulator.ssh.programs["fails-on"] = lambda call: Ended(int(call.argv[1] in call.argv[2:]))
     simulator.faults += [NoCapacity(on=CREATE), LostAnswer(on=CREATE, times=2), Answer(on=CREATE, status=400)]
     script = ScriptDeployment('fails-on "$(hostname)" web-30 web-31 web-32 web-33')
     names = [f"web-{number}" for number in range(50)]

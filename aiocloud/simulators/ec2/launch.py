@@ -70,6 +70,7 @@ class Order:
     key: str | None = None
     token: str | None = None
     user_data: str | None = None
+    public_key: str | None = None
     profile: str | None = None
     protected: bool = False
     tags: dict[str, str] = field(default_factory=dict)
@@ -132,6 +133,7 @@ def _instance(world: World, order: Order, now: datetime, reservation_id: str, in
         key=order.key,
         token=order.token,
         user_data=order.user_data,
+        public_key=order.public_key,
         profile=order.profile,
         protected=order.protected,
         tags=dict(order.tags),
@@ -149,7 +151,7 @@ def _order(call: Call) -> Order:
     image = _image(params, region)
     size = _size(call, image)
     interface = _interface(params)
-    subnet = _subnet(params, interface, region)
+    subnet, key = _subnet(params, interface, region), _key(params, region)
     if subnet.free < count:
         what = f"There are not enough free addresses in subnet '{subnet.id}' to satisfy the request."
         raise Refusal("InsufficientFreeAddressesInSubnet", what)
@@ -161,9 +163,10 @@ def _order(call: Call) -> Order:
         groups=_groups(params, interface, subnet, region),
         outward=_outward(interface, subnet),
         v6=(params.integer("Ipv6AddressCount") or 0) + (interface.integer("Ipv6AddressCount") or 0),
-        key=_key(params, region),
+        key=key,
         token=_token(params),
         user_data=_user_data(params),
+        public_key=region.keys[key].public if key else None,
         profile=_profile(params),
         protected=params.flag("DisableApiTermination"),
         tags=specified(params, "instance", OTHER_RESOURCES),

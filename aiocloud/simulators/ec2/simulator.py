@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import gzip
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from typing import ClassVar
 from urllib.parse import parse_qsl, unquote_plus
@@ -17,8 +17,9 @@ from aiocloud.simulators.base import Simulator
 from aiocloud.simulators.ec2 import attributes, groups, images, instances, keys, launch, places, sizes, tags
 from aiocloud.simulators.ec2.signature import not_valid, verify
 from aiocloud.simulators.ec2.wire import Body, Params, Refusal, failure, missing, success
-from aiocloud.simulators.ec2.world import Call, Region, World
+from aiocloud.simulators.ec2.world import Call, Instance, Region, World
 from aiocloud.simulators.ssh import Machine
+from aiocloud.simulators.ssh.machine import users_of
 
 ACTIONS: Mapping[str, Callable[[Call], Body]] = {
     "DescribeRegions": places.describe_regions,
@@ -101,20 +102,26 @@ class EC2Simulator(Simulator):
             self._regions[name] = region
         return self._regions[name]
 
-    def machine_at(self, address: str) -> Machine | None:
-        """The instance that has that address. Its user data came encoded."""
-        for region in self._regions.values():
-            for each in region.instances.values():
-                if each.state(self.now()) != "terminated" and address in (each.private_ip, each.public_ip, *each.v6):
-                    key = region.keys.get(each.key or "")
-                    return Machine(
-                        id=each.id,
-                        name=each.tags.get("Name", each.id),
-                        running=each.state(self.now()) == "running",
-                        keys=(key.public,) if key is not None and key.public else (),
-                        user_data=base64.b64decode(each.user_data) if each.user_data else None,
-                    )
-        return None
+    def nodes(self) -> Iterator[Instance]:
+        """The instances of all regions. Private addresses are not unique among them: the first has it."""
+        return (each for region in self._regions.values() for each in region.instances.values())
+
+    def addresses(self, node: Instance) -> Iterable[str]:
+        """Public, private and IPv6."""
+        if node.state(self.now()) == "terminated":
+            return ()
+        return filter(None, (node.public_ip, node.private_ip, *node.v6))
+
+    def machine(self, node: Instance) -> Machine:
+        """The key pair may be gone: the instance has the key that it was launched with."""
+        return Machine(
+            id=node.id,
+            name=node.tags.get("Name", node.id),
+            running=node.state(self.now()) == "running",
+            users=users_of(node.image.name),
+            keys=(node.public_key,) if node.public_key else (),
+            user_data=base64.b64decode(node.user_data) if node.user_data else None,
+        )
 
     def populate(self, count: int, *, region: str = "us-east-1", size: str = "t3.micro") -> None:
         """Put so many running instances, tagged `node-000001` and so on, into the zones of one region.

@@ -162,6 +162,7 @@ class Instance:
     key: str | None = None
     token: str | None = None
     user_data: str | None = None
+    public_key: str | None = None
     profile: str | None = None
     protected: bool = False
     reason: tuple[str, str] | None = None

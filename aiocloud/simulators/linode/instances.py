@@ -250,6 +250,7 @@ def _install(world: World, instance: Instance, body: Json) -> None:
     """What an image brings, and those who may log in to it."""
     if instance.image is None:
         return
+    instance.installed += 1
     swap = body.get("swap_size")
     world.furnish(instance, swap=512 if swap is None else swap, kernel=body.get("kernel") or "linode/grub2")
     instance.root_pass = Secret(body["root_pass"]) if body.get("root_pass") else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from functools import lru_cache
 from itertools import cycle, islice
@@ -15,7 +15,7 @@ from aiocloud.http.message import Request, Response, headers_of
 from aiocloud.simulators.base import Simulator
 from aiocloud.simulators.linode import account, catalogue, instances, parts
 from aiocloud.simulators.linode.wire import Call, Json, Problem, RejectedError, body_of, not_found
-from aiocloud.simulators.linode.world import BEFORE, World
+from aiocloud.simulators.linode.world import BEFORE, Instance, World
 from aiocloud.simulators.ssh import Machine
 
 Answer: TypeAlias = Callable[[World, Call], Json | list[Json]]
@@ -97,20 +97,26 @@ class LinodeSimulator(Simulator):
         """The token."""
         return {"token": self._token}
 
-    def machine_at(self, address: str) -> Machine | None:
-        """The Linode that has that address."""
-        for each in self.world.instances.values():
-            if address in (*each.ipv4, *each.private_ipv4, each.ipv6):
-                return Machine(
-                    id=str(each.id),
-                    name=each.label,
-                    running=each.status(self.now()) == "running",
-                    keys=tuple(each.authorized_keys),
-                    password=each.root_pass,
-                    user_data=each.user_data,
-                    mark=each.root_pass,
-                )
-        return None
+    def nodes(self) -> Iterable[Instance]:
+        """The Linodes."""
+        return self.world.instances.values()
+
+    def addresses(self, node: Instance) -> tuple[str, ...]:
+        """Public, private and IPv6."""
+        there = self.world.instances.get(node.id) is node
+        return (*node.ipv4, *node.private_ipv4, node.ipv6) if there else ()
+
+    def machine(self, node: Instance) -> Machine:
+        """A Linode lets in root alone."""
+        return Machine(
+            id=str(node.id),
+            name=node.label,
+            running=node.status(self.now()) == "running",
+            keys=tuple(node.authorized_keys),
+            password=node.root_pass,
+            user_data=node.user_data,
+            mark=node.installed,
+        )
 
     def populate(self, count: int) -> None:
         """Add so many running instances, spread over regions and types. Needs no event loop."""

@@ -51,7 +51,10 @@ class Config:
 
 @dataclass(slots=True, kw_only=True)
 class Instance:
-    """A machine. `ipv4` holds its public addresses, `private_ipv4` those in 192.168.128.0/17."""
+    """A machine. `ipv4` holds its public addresses, `private_ipv4` those in 192.168.128.0/17.
+
+    `installed` counts how often an image was put on its disks.
+    """
 
     id: int
     label: str
@@ -72,6 +75,7 @@ class Instance:
     user_data: bytes | None = None
     root_pass: Secret | None = None
     authorized_keys: list[str] = field(default_factory=list)
+    installed: int = 0
     disks: list[Disk] = field(default_factory=list)
     configs: list[Config] = field(default_factory=list)
     _status: str = "running"

@@ -15,6 +15,7 @@ from aiocloud.simulators.openstack.servers import QUICK, find, server_view, stat
 from aiocloud.simulators.openstack.states import CHANGES, SNAPSHOTS, Change, refusal
 from aiocloud.simulators.openstack.wire import Ask, Failure, Payload, reply
 from aiocloud.simulators.openstack.world import Picture, Server
+from aiocloud.values import Secret
 
 Action: TypeAlias = Callable[[Ask, Server, Any], Response]
 
@@ -80,6 +81,8 @@ def _rebuild(ask: Ask, server: Server, argument: Any) -> Response:
     _change(ask, server, CHANGES["rebuild"])
     server.image, server.name = image.id, str(asked.get("name", server.name))
     password = str(asked.get("adminPass") or secrets.token_urlsafe(9))
+    server.password, server.installed = Secret(password), server.installed + 1
+    server.user_data = asked.get("user_data", server.user_data)
     return reply(202, {"server": {**server_view(ask, server), "adminPass": password}})
 
 
@@ -90,9 +93,12 @@ def _rescue(ask: Ask, server: Server, argument: Any) -> Response:
 
 
 def _change_password(ask: Ask, server: Server, argument: Any) -> Response:
-    if not isinstance(_fields(argument, "changePassword").get("adminPass"), str):
+    password = _fields(argument, "changePassword").get("adminPass")
+    if not isinstance(password, str):
         raise Failure(400, "Invalid input for field/attribute changePassword. 'adminPass' is required")
-    return _change(ask, server, CHANGES["changePassword"])
+    answer = _change(ask, server, CHANGES["changePassword"])
+    server.password = Secret(password)
+    return answer
 
 
 def _lock(ask: Ask, server: Server, argument: Any) -> Response:

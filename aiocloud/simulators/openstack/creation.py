@@ -187,6 +187,7 @@ def _plug(ask: Ask, card: Network | Port, device: str) -> Port:
 
 def _create(ask: Ask, asked: Payload, name: str) -> Server:
     cloud, region, identifier = ask.cloud, ask.region, str(uuid4())
+    key = region.key_pairs.get(asked.get("key_name") or "")
     picture = _image(ask, asked)
     ports = _ports(ask, asked, identifier)
     server = Server(
@@ -202,6 +203,7 @@ def _create(ask: Ask, asked: Payload, name: str) -> Server:
         launched=cloud.after(cloud.boot),
         updated=ask.now,
         key_name=asked.get("key_name"),
+        public_key=key.public_key if key is not None else None,
         user_data=asked.get("user_data"),
         description=asked.get("description") if ask.version >= (2, 19) else None,
         config_drive=bool(asked.get("config_drive")),

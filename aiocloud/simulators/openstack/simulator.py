@@ -6,7 +6,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import ClassVar
@@ -26,6 +26,7 @@ from aiocloud.simulators.openstack.nova import MODERN_HEADER, OLD_HEADER, microv
 from aiocloud.simulators.openstack.wire import Ask, Failure, Microversion, Service, reply
 from aiocloud.simulators.openstack.world import Account, Cloud, Project, Region, Server
 from aiocloud.simulators.ssh import Machine
+from aiocloud.simulators.ssh.machine import users_of
 
 __all__ = ["OpenStackSimulator", "Place", "actions", "creation", "labels"]
 
@@ -135,21 +136,33 @@ class OpenStackSimulator(Simulator):
         """Let the next servers go to ERROR, since no host has room for them."""
         self.cloud.unschedulable += times
 
-    def machine_at(self, address: str) -> Machine | None:
-        """The server that has that address, or that stands behind it."""
-        for region in self.cloud.regions.values():
-            for each in region.servers.values():
-                if address in addresses_of(each):
-                    key = region.key_pairs.get(each.key_name or "")
-                    return Machine(
-                        id=each.id,
-                        name=each.name,
-                        running=each.state.seen(self.now()) == "active",
-                        keys=(key.public_key,) if key is not None else (),
-                        password=each.password,
-                        user_data=base64.b64decode(each.user_data) if each.user_data else None,
-                    )
-        return None
+    def nodes(self) -> Iterator[Server]:
+        """The servers of all regions."""
+        return (each for region in self.cloud.regions.values() for each in region.servers.values())
+
+    def addresses(self, node: Server) -> list[str]:
+        """The fixed ones, and the floating ones that lead to them."""
+        if all(region.servers.get(node.id) is not node for region in self.cloud.regions.values()):
+            return []
+        floating = [port.floating.address for port in node.ports if port.floating is not None]
+        return [*floating, *(address for port in node.ports for address in port.fixed)]
+
+    def machine(self, node: Server) -> Machine:
+        """Beside root, the image's usual user may log in."""
+        return Machine(
+            id=node.id,
+            name=node.name,
+            running=node.state.seen(self.now()) == "active",
+            users=users_of(self._image_name(node)),
+            keys=(node.public_key,) if node.public_key else (),
+            password=node.password,
+            user_data=base64.b64decode(node.user_data) if node.user_data else None,
+            mark=node.installed,
+        )
+
+    def _image_name(self, node: Server) -> str:
+        images = [region.images[node.image] for region in self.cloud.regions.values() if node.image in region.images]
+        return images[0].name if images else ""
 
     def populate(self, count: int, *, region: str | None = None) -> None:
         """Put that many running servers into a region, or spread them over all; needs no event loop."""
@@ -275,9 +288,3 @@ def _with_version(response: Response, version: Microversion) -> Response:
     headers[OLD_HEADER] = text(version)
     headers["Vary"] = f"{MODERN_HEADER}, {OLD_HEADER}"
     return replace(response, headers=CIMultiDictProxy(headers))
-
-
-def addresses_of(server: Server) -> list[str]:
-    """All addresses that lead to a server."""
-    floating = [port.floating.address for port in server.ports if port.floating is not None]
-    return [*(address for port in server.ports for address in port.fixed), *floating]

@@ -114,7 +114,10 @@ class KeyPair:
 
 @dataclass(slots=True, kw_only=True)
 class Server:
-    """An instance. `image` is None when it boots from a volume; `resized_to` waits to be confirmed."""
+    """An instance. `image` is None when it boots from a volume; `resized_to` waits to be confirmed.
+
+    `public_key` is what its key pair was at create, `installed` how often it was rebuilt.
+    """
 
     id: str
     name: str
@@ -137,7 +140,9 @@ class Server:
     groups: list[str] = field(default_factory=lambda: ["default"])
     ports: list[Port] = field(default_factory=list)
     fault: dict[str, Any] | None = None
+    public_key: str | None = None
     password: Secret | None = field(default=None, repr=False)
+    installed: int = 0
     previous_flavor: Flavor | None = None
     state: Phases = field(default_factory=lambda: Phases("active"))
 

@@ -6,12 +6,13 @@ https://sldn.softlayer.com/reference/softlayerapi/
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 
 from aiocloud.http.message import Request, Response
 from aiocloud.simulators.base import Simulator
 from aiocloud.simulators.softlayer.filters import select
+from aiocloud.simulators.softlayer.guests import Guest
 from aiocloud.simulators.softlayer.masks import check_mask, pick, project, read_mask
 from aiocloud.simulators.softlayer.method import Method
 from aiocloud.simulators.softlayer.services import services
@@ -59,19 +60,24 @@ class SoftLayerSimulator(Simulator):
         """The API user and the key."""
         return dict(self._login)
 
-    def machine_at(self, address: str) -> Machine | None:
-        """The guest that has that address."""
-        for each in self.world.guests():
-            if address in (each.private_ip, each.public_ip):
-                return Machine(
-                    id=str(each.id),
-                    name=each.hostname,
-                    running=each.phase == "active" and each.power.seen(self.now()) == "RUNNING",
-                    keys=tuple(key["key"] for key in each.keys),
-                    password=Secret(each.password),
-                    user_data=each.user_data.encode() if each.user_data else None,
-                )
-        return None
+    def nodes(self) -> Iterator[Guest]:
+        """The guests."""
+        return self.world.guests()
+
+    def addresses(self, node: Guest) -> Iterable[str]:
+        """Public and private."""
+        return () if node.phase == "gone" else filter(None, (node.public_ip, node.private_ip))
+
+    def machine(self, node: Guest) -> Machine:
+        """A guest lets in root alone, by a password that SoftLayer made, or a key."""
+        return Machine(
+            id=str(node.id),
+            name=node.hostname,
+            running=node.phase == "active" and node.power.seen(self.now()) == "RUNNING",
+            keys=tuple(key["key"] for key in node.keys),
+            password=Secret(node.password),
+            user_data=node.user_data.encode() if node.user_data else None,
+        )
 
     def populate(self, count: int) -> None:
         """Add so many running guests at once."""

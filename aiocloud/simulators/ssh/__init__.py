@@ -1,14 +1,44 @@
 """Simulated nodes that accept SSH: real handshakes, keys and files, and a shell that touches nothing of this machine.
 
-machine  what a simulator's world tells of a node
-host     the node from inside: its files, its shell, who may log in
-server   the SSH server in front of it
-world    addresses, faults and programs: `simulator.ssh`
+machine   what a simulator's world tells of a node
+world     addresses, faults and programs: `simulator.ssh`
+programs  what nodes can do beside what their shell can
+host      the node from inside: its files, who may log in, its first boot
+userdata  what cloud-init would make of user data
+shell     a line that is run; `input` tells whether it reads, `modes` remembers permissions, `clock` holds virtual time
+files     SFTP
+server    the SSH server in front of a node
+gateway   a real SSH server on loopback that leads to simulated addresses
 
 asyncssh and bashkit are imported when somebody first connects.
 """
 
-from aiocloud.simulators.ssh.machine import Machine
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING
+
+from aiocloud.simulators.ssh.machine import AddressBook, Machine
+from aiocloud.simulators.ssh.programs import Ended, Invocation, Program
 from aiocloud.simulators.ssh.world import SimulatedSSH, SSHFault
 
-__all__ = ["Machine", "SSHFault", "SimulatedSSH"]
+if TYPE_CHECKING:
+    from aiocloud.simulators.base import Simulator
+    from aiocloud.simulators.ssh.gateway import Gateway
+
+__all__ = ["AddressBook", "Ended", "Invocation", "Machine", "Program", "SSHFault", "SimulatedSSH", "serve_gateway"]
+
+
+def serve_gateway(
+    simulators: Iterable[Simulator], *, authorized_key: str, host: str = "127.0.0.1", port: int = 0
+) -> AbstractAsyncContextManager[Gateway]:
+    """A jump host on loopback, as `async with`: it leads to all addresses of these simulated clouds, and nowhere else.
+
+    It lets in the holder of `authorized_key`, a public key as a line, whatever the user's name, and runs no commands.
+    Port 0 takes a free one. Where several clouds have an address, it leads to the first of them: their public addresses
+    are of different ranges, their private ones need not be. Raises OSError when the port is taken.
+    """
+    from aiocloud.simulators.ssh.gateway import gateway
+
+    return gateway(simulators, authorized_key=authorized_key, host=host, port=port)

@@ -1,30 +1,54 @@
-"""A simulated node from inside: files in memory, a sandboxed shell, and who may log in."""
+"""A simulated node from inside: files in memory, who may log in, its first boot. All is made when it is needed."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
-import shlex
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
-from email import message_from_bytes
-from typing import TYPE_CHECKING, Any
+import posixpath
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
 
 import asyncssh
-from bashkit import Bash, BuiltinResult, FileSystem
+from bashkit import FileSystem
 
 from aiocloud.simulators.ssh.machine import Machine
+from aiocloud.simulators.ssh.modes import Modes
+from aiocloud.simulators.ssh.programs import Program
+from aiocloud.simulators.ssh.shell import Shell, Streams, nothing
+from aiocloud.simulators.ssh.userdata import FirstBoot, read
 
 if TYPE_CHECKING:
     from aiocloud.simulators.ssh.world import SimulatedSSH
 
-Sink = Callable[[bytes], Awaitable[None]]
-
-FOLDERS = ("/bin", "/dev", "/etc", "/opt", "/root/.ssh", "/srv", "/tmp", "/usr/local/bin", "/var/log")
-AUTHORIZED_KEYS = "/root/.ssh/authorized_keys"
-SHELL = b'#!/bin/bash\nbash "$@"\n'
-STAND_INS = ("apt", "apt-get", "apk", "dnf", "yum", "systemctl", "service", "puppet", "docker", "salt-call")
-"""Programs that do nothing but say so, so that ordinary scripts come to their end."""
+FULL = "/dev/full"
+FOLDERS = (FULL, "/etc/ssh", "/home", "/opt", "/srv", "/tmp", "/usr/local/bin", "/var/lib/cloud", "/var/log")
+COMMANDS = {
+    "/bin": [
+        "bash",
+        "cat",
+        "chmod",
+        "cp",
+        "echo",
+        "false",
+        "hostname",
+        "ln",
+        "ls",
+        "mkdir",
+        "mv",
+        "rm",
+        "sh",
+        "sleep",
+        "true",
+        "uname",
+    ],
+    "/usr/bin": ["apt-get", "bash", "cloud-init", "env", "id", "printf", "sudo", "tee", "test", "whoami"],
+    "/usr/sbin": ["service", "useradd"],
+}
+"""What scripts call by its path."""
+LOG = "/var/log/cloud-init-output.log"
+HOST_KEY = "/etc/ssh/ssh_host_ed25519_key.pub"
+RULE = "#" * 61
 
 
 class Host:
@@ -32,165 +56,157 @@ class Host:
 
     def __init__(self, machine: Machine, world: SimulatedSSH) -> None:
         self.machine = machine
-        self._world = world
-        self._files = FileSystem()
-        self._numbers = itertools.count()
+        self.world = world
+        self.password = machine.password
+        self.boot_state: Literal["running", "done", "error"] = "running"
+        """In the words of cloud-init."""
         self._boot: asyncio.Task[None] | None = None
-        self.boot_status = 0
-        """The exit status of the first script of its user data that failed; 0 if none did."""
-        for folder in FOLDERS:
-            self._files.mkdir(folder, recursive=True)
-        for name in ("/bin/sh", "/bin/bash"):
-            self.write(name, SHELL, 0o755)
-        self.write("/etc/hostname", f"{machine.name}\n".encode(), 0o644)
-        self.write(AUTHORIZED_KEYS, "".join(f"{key.strip()}\n" for key in machine.keys).encode(), 0o600)
-        self._files.chmod("/root/.ssh", 0o700)
-        self._scripts: list[bytes] = []
-        self.key = asyncssh.generate_private_key("ssh-ed25519", comment=f"root@{machine.name}")
-        for part in parts_of(machine.user_data or b""):
-            self._take(part)
+
+    # ---- what it is ----
+
+    @cached_property
+    def told(self) -> FirstBoot:
+        """What its user data says."""
+        return read(self.machine.user_data)
+
+    @cached_property
+    def key(self) -> asyncssh.SSHKey:
+        """The host key: the one that the user data brings, or one that was made."""
+        with suppress(asyncssh.KeyImportError):
+            if self.told.host_key:
+                return asyncssh.import_private_key(self.told.host_key)
+        return asyncssh.generate_private_key("ssh-ed25519")
 
     @property
     def public_key(self) -> str:
         """The public host key, as a line."""
-        return self.key.export_public_key().decode().strip()
+        return " ".join([*self.key.export_public_key().decode().split()[:2], f"root@{self.machine.name}"])
 
     @property
+    def programs(self) -> Mapping[str, Program]:
+        """What users of the simulator have added."""
+        return self.world.programs
+
+    def announcement(self) -> list[str]:
+        """The lines by which cloud-init tells the console what host keys there are."""
+        fingerprint = f"256 {self.key.get_fingerprint()} root@{self.machine.name} (ED25519)"
+        what = "SSH HOST KEY"
+        fingerprints = [f"-----BEGIN {what} FINGERPRINTS-----", fingerprint, f"-----END {what} FINGERPRINTS-----"]
+        return [
+            RULE,
+            *fingerprints,
+            RULE,
+            f"-----BEGIN {what} KEYS-----",
+            self.public_key,
+            f"-----END {what} KEYS-----",
+        ]
+
+    # ---- files ----
+
+    @cached_property
     def files(self) -> FileSystem:
         """All its files."""
-        return self._files
+        files = FileSystem()
+        for folder in (*FOLDERS, *COMMANDS):
+            files.mkdir(folder, recursive=True)
+        for folder, names in COMMANDS.items():
+            for name in names:
+                write(files, f"{folder}/{name}", f'#!/bin/bash\n{name} "$@"\n'.encode(), 0o755)
+        name, users = self.machine.name, self.machine.users
+        write(files, "/etc/hostname", f"{name}\n".encode())
+        write(files, "/etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {name}\n".encode())
+        write(files, "/etc/os-release", b'NAME="Simulated"\nID=simulated\nPRETTY_NAME="A simulated node"\n')
+        write(files, "/etc/passwd", "".join(map(self._entry, users)).encode())
+        write(files, HOST_KEY, f"{self.public_key}\n".encode())
+        keys = "".join(f"{key.strip()}\n" for key in (*self.machine.keys, *self.told.keys))
+        for user in users:
+            files.mkdir(f"{self.home(user)}/.ssh", recursive=True)
+            files.chmod(self.home(user), 0o700)
+            files.chmod(f"{self.home(user)}/.ssh", 0o700)
+            write(files, self._authorized_keys(user), keys.encode(), 0o600)
+        for path, contents, mode in self.told.files:
+            with suppress(RuntimeError):  # a folder is there
+                files.mkdir(posixpath.dirname(path), recursive=True)
+            write(files, path, contents, mode)
+        return files
 
-    def write(self, path: str, contents: bytes, mode: int) -> None:
-        """Put a file there."""
-        self._files.write_file(path, contents)
-        self._files.chmod(path, mode)
+    @cached_property
+    def modes(self) -> Modes:
+        """The permissions of its files."""
+        return Modes(self.files)
+
+    def home(self, user: str) -> str:
+        """Where a user is at home."""
+        return "/root" if user == "root" else f"/home/{user}"
+
+    def number(self, user: str) -> int:
+        """The user's id."""
+        return 0 if user == "root" else 1000
+
+    def _entry(self, user: str) -> str:
+        return f"{user}:x:{self.number(user)}:{self.number(user)}::{self.home(user)}:/bin/bash\n"
+
+    def _authorized_keys(self, user: str) -> str:
+        return f"{self.home(user)}/.ssh/authorized_keys"
 
     # ---- who may log in ----
 
-    def lets_in(self, username: str, key: asyncssh.SSHKey) -> bool:
-        """Whether the holder of that key may log in: root, with a key of authorized_keys."""
-        own = self._files.read_file(AUTHORIZED_KEYS).decode("utf-8", "replace").splitlines()
+    def lets_in(self, user: str, key: asyncssh.SSHKey) -> bool:
+        """Whether the holder of that key may log in: with a key that the user's authorized_keys holds now."""
+        if user not in self.machine.users:
+            return False
+        own = ""
+        with suppress(RuntimeError):  # whoever removed the file locked himself out
+            own = self.files.read_file(self._authorized_keys(user)).decode("utf-8", "replace")
         blob = key.export_public_key().split()[1].decode()
-        return username == "root" and any(blob in line.split() for line in (*own, *self._world.authorized_keys))
+        return any(blob in line.split() for line in (*own.splitlines(), *self.world.authorized_keys))
 
-    def lets_in_with(self, username: str, password: str) -> bool:
-        """Whether that is root's password."""
-        known = self.machine.password
-        return username == "root" and known is not None and known.reveal() == password
+    def lets_in_with(self, user: str, password: str) -> bool:
+        """Whether that is the password that it was given last."""
+        return user in self.machine.users and self.password is not None and self.password.reveal() == password
 
     # ---- commands ----
 
-    async def run(self, line: str, given: bytes, out: Sink, err: Sink) -> int:
-        """Run a line with a shell of its own, in root's home; the exit status."""
-        source = f"/tmp/.stdin-{next(self._numbers)}"
-        self._files.write_file(source, given)
-        shell = Bash(
-            username="root",
-            hostname=self.machine.name,
-            cwd="/root",
-            env={"HOME": "/root", "USER": "root", "LOGNAME": "root", "SHELL": "/bin/bash"},
-            custom_builtins=self._programs(),
-        )
-        shell.mount("/", self._files)
-        try:
-            with held():
-                result = await shell.execute(f"bash -c {shlex.quote(line)} < {source}", stdout=out, stderr=err)
-        except asyncio.CancelledError:
-            shell.cancel()
-            raise
-        finally:
-            with suppress(RuntimeError):
-                self._files.remove(source)
-        return int(result.exit_code)
-
-    def _programs(self) -> dict[str, Any]:
-        async def sleep(context: Any) -> BuiltinResult:
-            with released():
-                await asyncio.sleep(sum(map(float, context.argv)))
-            return BuiltinResult()
-
-        async def cloud_init(context: Any) -> BuiltinResult:
-            with released():
-                await self.booted()
-            word = "error" if self.boot_status else "done"
-            return BuiltinResult(f"status: {word}\n", "", 1 if self.boot_status else 0)
-
-        programs: dict[str, Any] = {"sleep": sleep, "cloud-init": cloud_init, "sudo": None}
-        programs |= {name: _stand_in(name) for name in STAND_INS}
-        programs |= {name: _own(program) for name, program in self._world.programs.items()}
-        del programs["sudo"]  # the shell has one
-        return programs
+    async def run(
+        self, line: str, streams: Streams, *, user: str = "root", env: Mapping[str, str] | None = None
+    ) -> int:
+        """Run a line with a shell of its own, in the user's home; the exit status."""
+        return await Shell(self, user, env=env).run(line, streams)
 
     # ---- the first boot ----
 
+    def begin(self) -> None:
+        """Begin the first boot, unless it has begun."""
+        if not self.told.scripts:
+            self.boot_state = "done"
+        elif self.boot_state == "running" and not self._boots(loop := asyncio.get_running_loop()):
+            self._boot = loop.create_task(self._run_scripts())
+
+    def _boots(self, loop: asyncio.AbstractEventLoop) -> bool:
+        return self._boot is not None and not self._boot.done() and self._boot.get_loop() is loop
+
     async def booted(self) -> None:
         """Wait until the scripts of its user data have run."""
-        if self._boot is None:
-            self._boot = asyncio.ensure_future(self._run_scripts())
-        await asyncio.shield(self._boot)
+        self.begin()
+        if self._boot is not None:
+            await asyncio.wait({self._boot})
 
     async def _run_scripts(self) -> None:
         async def log(data: bytes) -> None:
-            self._files.append_file(path, data)
+            with suppress(RuntimeError):
+                self.files.append_file(LOG, data)
 
-        path = "/var/log/cloud-init-output.log"
-        self.write(path, b"", 0o644)
-        for number, script in enumerate(self._scripts):
-            name = f"/opt/part-{number}"
-            self.write(name, script, 0o700)
-            self.boot_status = self.boot_status or await self.run(name, b"", log, log)
-
-    def _take(self, part: bytes) -> None:
-        """What cloud-init would do with a part of the user data, as far as it matters here."""
-        if part.startswith(b"#!"):
-            self._scripts.append(part)
-        elif part.startswith(b"#cloud-config"):
-            import yaml
-
-            settings = yaml.safe_load(part) or {}
-            if private := (settings.get("ssh_keys") or {}).get("ed25519_private"):
-                self.key = asyncssh.import_private_key(private)
-            keys = settings.get("ssh_authorized_keys") or []
-            self._files.append_file(AUTHORIZED_KEYS, "".join(f"{key}\n" for key in keys).encode())
-            for file in settings.get("write_files") or []:
-                self.write(
-                    file["path"], str(file.get("content", "")).encode(), int(str(file.get("permissions", "644")), 8)
-                )
-            commands = [each if isinstance(each, str) else shlex.join(each) for each in settings.get("runcmd") or []]
-            if commands:
-                self._scripts.append("\n".join(["#!/bin/sh", *commands, ""]).encode())
+        write(self.files, LOG, b"")
+        self.files.mkdir("/var/lib/cloud/scripts", recursive=True)
+        failed = False
+        for number, script in enumerate(self.told.scripts):
+            path = f"/var/lib/cloud/scripts/part-{number:03d}"
+            write(self.files, path, script, 0o700)
+            failed |= await self.run(path, Streams(nothing, log, log)) != 0
+        self.boot_state = "error" if failed else "done"
 
 
-def parts_of(user_data: bytes) -> list[bytes]:
-    """The parts of user data: one, or those of a MIME message."""
-    if not user_data.lower().startswith((b"content-type: multipart/", b"mime-version:")):
-        return [user_data] if user_data else []
-    message = message_from_bytes(user_data)
-    return [part.get_payload(decode=True) for part in message.walk() if not part.is_multipart()]  # type: ignore[misc]  # bytes, where it decodes
-
-
-def _stand_in(name: str) -> Any:
-    return lambda context: BuiltinResult(f"simulated: {shlex.join([name, *context.argv])}\n", "", 0)
-
-
-def _own(program: Callable[[list[str]], tuple[int, str]]) -> Any:
-    def run(context: Any) -> BuiltinResult:
-        status, text = program(list(context.argv))
-        return BuiltinResult(text, "", status)
-
-    return run
-
-
-def held() -> AbstractContextManager[None]:
-    """The shell works in a thread of its own: meanwhile virtual time must not jump."""
-    return _of_loop("held")
-
-
-def released() -> AbstractContextManager[None]:
-    """A program of the shell waits on the loop's clock."""
-    return _of_loop("released")
-
-
-def _of_loop(name: str) -> AbstractContextManager[None]:
-    make = getattr(asyncio.get_running_loop(), name, None)
-    return make() if make is not None else nullcontext()
+def write(files: FileSystem, path: str, contents: bytes, mode: int = 0o644) -> None:
+    """Put a file there. Raises RuntimeError, as all work on files does."""
+    files.write_file(path, contents)
+    files.chmod(path, mode)

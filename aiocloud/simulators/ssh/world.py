@@ -14,24 +14,30 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aiocloud.errors import ConfigurationError
 from aiocloud.simulators.ssh.machine import Machine
+from aiocloud.simulators.ssh.programs import Program
 
 if TYPE_CHECKING:
     from aiocloud.simulators.ssh.host import Host
 
-Program: TypeAlias = Callable[[list[str]], tuple[int, str]]
-"""A program of simulated nodes: from its arguments to its exit status and what it writes."""
-Kind: TypeAlias = Literal["refused", "silent", "hangs up", "not ready", "disconnects", "other key", "never ends"]
+BANNER = b"SSH-2.0-OpenSSH_9.2\r\n"
+
+Kind: TypeAlias = Literal[
+    "refused", "silent", "hangs up", "not ready", "disconnects", "other key", "never ends", "no sftp"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SSHFault:
     """Something that goes wrong with the next `times` connections, or commands, of nodes whose name matches `on`.
 
-    refused      no connection          silent       a connection, and nothing more
-    hangs up     before any handshake   not ready    refuses whoever signs in, as a node that still boots
+    refused      no connection
+    silent       a connection, and nothing more
+    hangs up     a banner, and the end: what a crowded sshd does
+    not ready    refuses whoever signs in, as a node that still boots
     other key    shows another host key
-    disconnects  the connection breaks in the midst of a command
+    disconnects  the connection breaks in the midst of a command, after what it wrote first
     never ends   a command never ends
+    no sftp      the subsystem is refused
     """
 
     kind: Kind
@@ -39,14 +45,17 @@ class SSHFault:
     times: int = 1
 
 
-COMMANDS = frozenset({"disconnects", "never ends"})
+CONNECTIONS: frozenset[Kind] = frozenset({"refused", "silent", "hangs up", "not ready", "other key"})
+COMMANDS: frozenset[Kind] = frozenset({"disconnects", "never ends"})
+SUBSYSTEMS: frozenset[Kind] = frozenset({"no sftp"})
 
 
 class SimulatedSSH:
     """All SSH servers of one simulated cloud.
 
-    `authorized_keys` are keys that every node accepts beside its own; `programs` are commands that nodes have beside
-    those of their shell; `faults` are handed out first, in order.
+    `authorized_keys` are lines of keys that every node accepts beside its own; `programs` are commands that nodes have
+    beside those of their shell, by their names; `faults` are handed out first, in order, each to the first connection
+    or command that it matches.
     """
 
     def __init__(self, machine_at: Callable[[str], Machine | None]) -> None:
@@ -54,7 +63,7 @@ class SimulatedSSH:
         self.programs: dict[str, Program] = {}
         self.faults: list[SSHFault] = []
         self._machine_at = machine_at
-        self._hosts: dict[tuple[str, object], Host] = {}
+        self._hosts: dict[str, Host] = {}
         self._serving: set[asyncio.Task[None]] = set()
 
     async def dial(self, address: str, port: int = 22) -> socket.socket:
@@ -66,53 +75,65 @@ class SimulatedSSH:
         machine = self._machine_at(address)
         if machine is None:
             raise OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
-        fault = self.strike(machine.name, commands=False)
-        if not machine.running or port != 22 or fault == "refused":
+        fault: Kind | None = "refused"
+        if machine.running and port == 22:
+            fault = self.strike(machine.name, CONNECTIONS)
+        if fault == "refused":
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
+        host = self.host(machine)
+        host.begin()
         here, there = socket.socketpair()
         here.setblocking(False)
-        task = asyncio.ensure_future(self._serve(there, machine, fault))
+        there.setblocking(False)
+        task = asyncio.get_running_loop().create_task(self._serve(there, host, fault))
         self._serving.add(task)
         task.add_done_callback(self._serving.discard)
+        # A task that is cancelled before it began closes nothing.
+        task.add_done_callback(lambda _: there.close())
         return here
 
     def host_key(self, address: str) -> str | None:
-        """The public host key of the node that has this address, as a line."""
+        """The public host key of the node that has this address, as a line; None where no node has it."""
         machine = self._machine_at(address)
         return self.host(machine).public_key if machine is not None else None
 
     def host(self, machine: Machine) -> Host:
-        """A node from inside; the same one for as long as it is not installed anew."""
+        """A node from inside; the same one for as long as it is not installed anew. Raises ConfigurationError."""
         try:
             from aiocloud.simulators.ssh.host import Host
         except ImportError as error:
             mend = "pip install 'aiocloud[sandbox]'"
             raise ConfigurationError(f"simulated nodes need {error.name} to accept SSH: {mend}") from error
-        key = (machine.id, machine.mark)
-        if key not in self._hosts:
-            self._hosts[key] = Host(machine, self)
-        return self._hosts[key]
+        known = self._hosts.get(machine.id)
+        if known is None or known.machine.mark != machine.mark:
+            known = self._hosts[machine.id] = Host(machine, self)
+        known.password = machine.password
+        return known
 
-    def strike(self, name: str, *, commands: bool) -> Kind | None:
-        """The next fault for a connection, or a command, of the node of that name; it is used up by this."""
+    def console(self, machine: Machine) -> list[str]:
+        """What cloud-init writes to a node's console when it has booted; nothing where nodes cannot accept SSH."""
+        with suppress(ConfigurationError):
+            return self.host(machine).announcement()
+        return []
+
+    def strike(self, name: str, kinds: frozenset[Kind]) -> Kind | None:
+        """The next fault of these kinds for the node of that name; it is used up by this."""
         for index, fault in enumerate(self.faults):
-            if (fault.kind in COMMANDS) is commands and fnmatchcase(name, fault.on):
+            if fault.kind in kinds and fnmatchcase(name, fault.on):
                 left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
                 self.faults[index : index + 1] = left
                 return fault.kind
         return None
 
-    async def _serve(self, sock: socket.socket, machine: Machine, fault: Kind | None) -> None:
+    async def _serve(self, sock: socket.socket, host: Host, fault: Kind | None) -> None:
         from aiocloud.simulators.ssh.server import serve
 
-        sock.setblocking(False)
-        try:
-            if fault == "silent":
-                loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        with suppress(OSError):
+            if fault == "hangs up":
+                await loop.sock_sendall(sock, BANNER)
+            elif fault == "silent":
                 while await loop.sock_recv(sock, 4096):
                     pass
-            elif fault != "hangs up":
-                with suppress(OSError):
-                    await serve(sock, self.host(machine), fault)
-        finally:
-            sock.close()
+            else:
+                await serve(sock, host, fault)
