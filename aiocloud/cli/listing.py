@@ -10,6 +10,7 @@ from contextlib import aclosing
 from datetime import date
 from typing import Any, cast
 
+from aiocloud.cli.arguments import INVENTORY
 from aiocloud.cli.offers import aligned, disk, memory
 from aiocloud.cli.output import need_rich, say, say_json, tell
 from aiocloud.cli.progress import watching
@@ -32,7 +33,11 @@ async def run(arguments: Namespace, today: date) -> int:
             async with watching(asking, fleet.scopes, arguments):
                 report = await asking
             require_accounts(report.coverage)
-            if arguments.format == "json":
+            if arguments.format == INVENTORY:
+                from aiocloud.cli.inventory import inventory  # with asyncssh, which no other list needs
+
+                say(inventory(report.items, fleet.driver))
+            elif arguments.format == "json":
                 items = [record(item, extra=arguments.extra) for item in report.items]
                 say_json(document(items, report.failures, report.coverage))
             elif report.items:

@@ -8,13 +8,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiocloud.errors import AiocloudError
 from aiocloud.fleet import Coverage, Failure, Scope
 from aiocloud.models import Image, Location, Node, Size
 from aiocloud.query import Ranked
 from aiocloud.values import Secret
+
+if TYPE_CHECKING:
+    from aiocloud.deploy import Deployed, RunResult
 
 HIDDEN = frozenset({"password", "private_key"})
 SECRET_WORDS = ("pass", "secret", "token", "private_key")
@@ -61,6 +64,31 @@ def offer_record(rank: int, ranked: Ranked, currency: str, *, extra: bool = Fals
         "monthly": f"{monthly(ranked.hourly):f}",
         "currency": currency,
         **record(ranked.offer, extra=extra),
+    }
+
+
+def deployed_record(outcome: Deployed, *, extra: bool = False) -> dict[str, Any]:
+    """What came of a deployment: the node, why it failed, what is left, and what each step wrote."""
+    return {
+        "name": outcome.name,
+        "ok": outcome.ok,
+        "left": outcome.left,
+        "error": str(outcome.error) if outcome.error is not None else None,
+        "node": record(outcome.node, extra=extra) if outcome.node is not None else None,
+        "steps": [
+            {"step": repr(step)} | {name: getattr(step, name, None) for name in ("exit_status", "stdout", "stderr")}
+            for step in outcome.steps
+        ],
+    }
+
+
+def ran_record(result: RunResult) -> dict[str, Any]:
+    """What a command did on a node."""
+    return {
+        **{name: getattr(result.node, name) for name in ("id", "name", "provider", "account")},
+        **{name: getattr(result, name) for name in ("address", "command", "ok", "exit_status", "stdout", "stderr")},
+        "error": str(result.error) if result.error is not None else None,
+        "seconds": round(result.seconds, 3),
     }
 
 
@@ -112,6 +140,10 @@ PROVIDER: Final = "provider"
 """The kind of a row about a driver."""
 PRICES: Final = "prices"
 """The kind of a row about a price catalogue."""
+DEPLOYED: Final = "deployed"
+"""The kind of a row about a deployment."""
+RAN: Final = "ran"
+"""The kind of a row about a command on a node."""
 COLUMNS: dict[type | str, list[str]] = {
     Node: [each.name for each in fields(Node) if each.name not in HIDDEN | {"extra"}],
     Image: [each.name for each in fields(Image) if each.name != "extra"],
@@ -131,6 +163,14 @@ COLUMNS: dict[type | str, list[str]] = {
     PRICES: [
         *("provider", "oldest", "newest", "age_days", "regions", "sizes", "known", "unknown", "currency", "per"),
         "sources",
+    ],
+    DEPLOYED: [
+        *("name", "ok", "left", "error"),
+        *(f"node.{name}" for name in ("id", "provider", "account", "public_ips", "private_ips")),
+    ],
+    RAN: [
+        *("provider", "account", "id", "name", "address", "command", "ok", "exit_status", "seconds", "error"),
+        *("stdout", "stderr"),
     ],
 }
 

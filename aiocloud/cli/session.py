@@ -13,7 +13,7 @@ from aiocloud.fleet import Coverage, Failure, Fleet, sandbox
 from aiocloud.fleet.sandbox import ACCOUNT
 from aiocloud.simulators import get_simulator, simulator_ids
 
-COMPLETE, INCOMPLETE = 0, 3
+COMPLETE, FAILED, INCOMPLETE = 0, 1, 3
 NONE_FOUND = (
     "no account was found. Put one into accounts.toml, or set the variables of the provider's own tools; "
     "--sandbox asks simulated clouds"
@@ -21,12 +21,12 @@ NONE_FOUND = (
 
 
 @asynccontextmanager
-async def open_fleet(arguments: Namespace, *, nodes: int = 0) -> AsyncIterator[Fleet]:
-    """The fleet that the arguments name. In the sandbox, each cloud has so many `nodes`."""
+async def open_fleet(arguments: Namespace, *, nodes: int = 0, ssh: bool = False) -> AsyncIterator[Fleet]:
+    """The fleet that the arguments name. In the sandbox, each cloud has so many `nodes`, which take `ssh` or do not."""
     options: dict[str, Any] = {} if arguments.deadline is None else {"deadline": arguments.deadline}
     if arguments.sandbox:
         chosen = simulated(arguments.provider, arguments.account)
-        async with sandbox(chosen, nodes=nodes, **options) as fleet:
+        async with sandbox(chosen, nodes=nodes, ssh=ssh, **options) as fleet:
             yield fleet
         return
     accounts, providers = arguments.account or None, arguments.provider or None
@@ -45,6 +45,12 @@ def simulated(providers: Sequence[str], accounts: Sequence[str] = ()) -> list[st
     if not accounts or ACCOUNT in accounts:
         return chosen
     return [provider for provider in chosen if f"{provider}/{ACCOUNT}" in accounts]
+
+
+def warn_of_sandbox(arguments: Namespace) -> None:
+    """Tell that what is done to simulated clouds does not last."""
+    if arguments.sandbox:
+        tell("simulated clouds, which end with this command; `aiocloud sandbox` serves some that stay")
 
 
 def facts(fleet: Fleet) -> list[str]:

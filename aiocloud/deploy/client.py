@@ -484,7 +484,8 @@ def failed(completed: Completed, host: str) -> ScriptFailedError:
 
 def _too_late(execution: Execution, line: str, timeout: float | None, ended: bool) -> CommandTimeoutError:
     fate = "it was stopped" if ended else "it was told to stop, and may still run"
-    message = f"{shortly(line)} did not end within {timeout:g} s; {fate}"
+    limit = f" within {max(round(timeout, 1), 0.1):g} s" if timeout is not None else ""
+    message = f"{shortly(line)} did not end{limit}; {fate}"
     return CommandTimeoutError(message, host=execution._host, **execution._said(line))
 
 

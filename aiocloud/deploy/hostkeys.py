@@ -18,6 +18,9 @@ from aiocloud.models import Node
 if TYPE_CHECKING:
     import asyncssh
 
+KNOWN_HOSTS = "known_hosts"
+"""The name of our own record, beside `accounts.toml`."""
+
 Lines: TypeAlias = Sequence[str]
 """Public keys as OpenSSH writes them."""
 
@@ -46,7 +49,7 @@ def default_record() -> Path:
     """The record of host keys, in OpenSSH's format, beside `accounts.toml`."""
     from aiocloud.accounts import Environment
 
-    return Environment.current().config / "known_hosts"
+    return Environment.current().config / KNOWN_HOSTS
 
 
 @dataclass(frozen=True, slots=True)

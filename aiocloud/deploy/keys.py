@@ -49,7 +49,11 @@ def load_key(key: Key, password: Secret | str | None = None) -> asyncssh.SSHKey:
         return asyncssh.import_private_key(text, phrase)
     except (asyncssh.KeyEncryptionError, asyncssh.KeyImportError, ValueError) as error:
         if "passphrase" in str(error).lower() or isinstance(error, asyncssh.KeyEncryptionError):
-            mend = "the password given for it is wrong" if phrase else "give its password (ssh_key_password)"
+            mend = (
+                "the password given for it is wrong"
+                if phrase
+                else "give its password (ssh_key_password; --key-password-file)"
+            )
             raise ConfigurationError(f"{name} is encrypted: {mend}") from None
         if "PRIVATE KEY" not in text:
             raise ConfigurationError(f"{name} holds no private key{_public(text)}") from None

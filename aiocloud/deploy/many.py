@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
-from collections.abc import AsyncIterator, Generator, Sequence
+import logging
+from collections.abc import AsyncIterator, Generator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +15,8 @@ from aiocloud.deploy.spreading import Spread, within_descriptors
 from aiocloud.deploy.steps import leaves
 from aiocloud.errors import AiocloudError, AmbiguousCreateError, ConfigurationError, DeploymentError, NotStartedError
 from aiocloud.models import Node
+
+log = logging.getLogger("aiocloud")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +44,8 @@ class Deployments:
     """Deployments side by side: outcomes as they come with `async for`, all of them with `await`.
 
     Nothing happens before either. Leaving the loop cancels what is under way, which is settled as a failure is.
+    Machines that were ready by then, and whose outcomes nobody has seen, are named in a warning of the logger
+    `aiocloud`, and in notes on the CancelledError.
     """
 
     def __init__(
@@ -47,8 +53,8 @@ class Deployments:
     ) -> None:
         if isinstance(names, str):
             raise ConfigurationError("deploy_nodes takes several names: put the one into a list")
-        if len(set(names)) < len(names):
-            raise ConfigurationError("deploy_nodes was given a name twice")
+        if twice := sorted(name for name in set(names) if list(names).count(name) > 1):
+            raise ConfigurationError(f"each node needs a name of its own; given twice: {', '.join(twice)}")
         if limit < 1:
             raise ConfigurationError(f"limit must be at least 1, not {limit}")
         self._driver = driver
@@ -63,17 +69,30 @@ class Deployments:
         return self._all().__await__()
 
     async def _all(self) -> list[Deployed]:
-        return [outcome async for outcome in self]
+        outcomes: list[Deployed] = []
+        try:
+            async for outcome in self:
+                outcomes.append(outcome)  # noqa: PERF401 - what is there by then must be at hand below
+        except asyncio.CancelledError as cancelled:
+            _tell(outcomes, cancelled)
+            raise
+        return outcomes
 
     async def __aiter__(self) -> AsyncIterator[Deployed]:
         """The outcomes, exactly one for each name. Raises ConfigurationError before anything is made."""
         if self._names:
             Deploying(self._driver, replace(self._plan, name=self._names[0])).prepare()
         failed = 0
+        untold: dict[str, Deployed] = {}
+
+        async def one(name: str) -> Deployed:
+            outcome = untold[name] = await self._one(name)
+            return outcome
+
         outcomes = aiter(
             Spread(
                 self._names,
-                self._one,
+                one,
                 limit=within_descriptors(self._limit, each=2),
                 ordered=self._ordered,
                 enough=lambda: self._max_fail is not None and failed > self._max_fail,
@@ -82,12 +101,18 @@ class Deployments:
                 ),
             )
         )
+        cancellation: asyncio.CancelledError | None = None
         try:
             async for outcome in outcomes:
+                untold.pop(outcome.name, None)
                 failed += not outcome.ok
                 yield outcome
+        except asyncio.CancelledError as cancelled:
+            cancellation = cancelled
+            raise
         finally:
             await outcomes.aclose()  # type: ignore[attr-defined]  # it is a generator
+            _tell(untold.values(), cancellation)
 
     async def _one(self, name: str) -> Deployed:
         # Steps keep what they wrote, so that each machine needs its own.
@@ -103,3 +128,18 @@ class Deployments:
         except AiocloudError as error:
             return Deployed(name=name, error=error, steps=steps)
         return Deployed(name=name, node=node, left="running", steps=steps)
+
+
+def _tell(outcomes: Iterable[Deployed], cancelled: asyncio.CancelledError | None) -> None:
+    """Name the machines of outcomes that nobody will see."""
+    for outcome in outcomes:
+        if outcome.left == "running" and outcome.node is not None:
+            where = f"{outcome.node.provider}/{outcome.node.account}"
+            told = f"node {outcome.node.id} ({outcome.name!r}) at {where} was deployed, and goes on running"
+        elif outcome.left == "unknown":
+            told = f"{outcome.name!r}: {outcome.error}"
+        else:
+            continue
+        log.warning(told)
+        if cancelled is not None:
+            cancelled.add_note(told)

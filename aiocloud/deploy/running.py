@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from aiocloud.deploy.client import OUTPUT_LIMIT, Completed, OnOutput, SSHClient
+from aiocloud.deploy.client import OUTPUT_LIMIT, Completed, OnOutput, Output, SSHClient
 from aiocloud.deploy.connecting import Access, Place, Target, place_of
 from aiocloud.deploy.spreading import Spread, within_descriptors
 from aiocloud.deploy.ssh import SSH
@@ -31,6 +31,10 @@ TRIES = 3
 
 HowTo: TypeAlias = SSH | Callable[[Node | str], tuple[SSH, Sequence[str]]] | None
 """How machines are reached: one way for all, or a function that tells each one's, and who usually signs in there."""
+
+
+OnNodeOutput: TypeAlias = Callable[[Node, Output], None]
+"""Called with a node, and a line that a command has just written there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +70,7 @@ def run(
     timeout: float | None = None,
     ordered: bool = False,
     max_fail: int | None = None,
-    on_output: Callable[[Node, str, str], None] | None = None,
+    on_output: OnNodeOutput | None = None,
     output_limit: int | None = OUTPUT_LIMIT,
 ) -> Running:
     """Run a command on many machines at once; iterate over the results, or await them.
@@ -78,7 +82,7 @@ def run(
     timeout       seconds that each machine may take, from the first packet until the last command's end
     ordered       results in the order of the nodes, in place of the order in which they come
     max_fail      when more than so many machines have failed, no more are begun
-    on_output     called with the node, "out" or "err", and each line as it is written
+    on_output     called with the node and an `Output`, for each line as it is written
     output_limit  bytes of each stream that are kept of each command
 
     What fails is in the results: iterating raises nothing for a machine. Leaving the loop stops what still runs.
@@ -100,7 +104,7 @@ class Order:
 
     commands: tuple[str, ...]
     timeout: float | None
-    on_output: Callable[[Node, str, str], None] | None
+    on_output: OnNodeOutput | None
     output_limit: int | None
 
 
@@ -249,7 +253,7 @@ def _bind(
     """One command on one machine: how it ended, or why it did not."""
     passing: OnOutput | None = None
     if (tell := order.on_output) is not None:
-        passing = lambda output: tell(node, output.stream, output.text)  # noqa: E731 - a function over this node
+        passing = lambda output: tell(node, output)  # noqa: E731 - a function over this node
 
     async def one() -> Completed | AiocloudError:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl as tls
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack
 import anyio
 
 from aiocloud.accounts import Account, Environment, Unusable
+from aiocloud.deploy.ssh import SSH, HowToSignIn, signing_in
 from aiocloud.driver import Compute, Driver, KeyPairs, PowerControl
 from aiocloud.errors import ConfigurationError
 from aiocloud.fleet.discovery import discover, without_account
@@ -25,6 +26,7 @@ from aiocloud.query import Clauses, Query, select
 if TYPE_CHECKING:
     import aiohttp
 
+    from aiocloud.deploy.running import OnNodeOutput, Running
     from aiocloud.http.transport import SharedSession
 
 T = TypeVar("T")
@@ -218,6 +220,39 @@ class Fleet:
     async def stop_node(self, node: Node) -> None:
         """Stop a node, wherever it is. Raises ConfigurationError where that cannot be done."""
         await self._power(node).stop_node(node)
+
+    def run(
+        self,
+        nodes: Iterable[Node] | AsyncIterable[Node],
+        command: str | Sequence[str],
+        *,
+        limit: int = 100,
+        timeout: float | None = None,
+        ordered: bool = False,
+        max_fail: int | None = None,
+        on_output: OnNodeOutput | None = None,
+        **how: Unpack[HowToSignIn],
+    ) -> Running:
+        """Run a command on many nodes, wherever they are; iterate over the results, or await them.
+
+        Each node is signed in to as its account's `ssh` says, and with what `how` says in its place, for all of them:
+        `fleet.run(nodes, "hostname", ssh_key="~/.ssh/id_ed25519")`. All else is as `aiocloud.deploy.run` tells.
+        Raises ConfigurationError for a node of no account of this fleet, when its turn comes.
+        """
+        from aiocloud.deploy.running import run
+
+        known: dict[Scope, tuple[SSH, Sequence[str]]] = {}
+
+        def way_to(target: Node | str) -> tuple[SSH, Sequence[str]]:
+            node = target if isinstance(target, Node) else Node(id=target, name=target)
+            scope = Scope(node.provider, node.account)
+            if scope not in known:  # one SSH for each account, so that its keys are read once
+                driver = self._compute(node)
+                known[scope] = signing_in(driver.ssh, how)[0], driver.usernames
+            return known[scope]
+
+        pace: dict[str, Any] = {"limit": limit, "timeout": timeout, "ordered": ordered, "max_fail": max_fail}
+        return run(nodes, command, ssh=way_to, on_output=on_output, **pace)
 
     def _compute(self, node: Node) -> Compute:
         driver = self.driver(node)

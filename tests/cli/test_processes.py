@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from aiocloud.cli.nodes import _without_loss
+from aiocloud.cli.creating import _without_loss
 from aiocloud.models import Node
 from aiocloud.simulators.base import Hang, SlowAnswer
 from aiocloud.simulators.linode import LinodeSimulator

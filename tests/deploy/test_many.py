@@ -201,7 +201,7 @@ def test_output_comes_line_by_line_while_it_runs() -> None:
             nodes,
             "echo one; sleep 10; echo two >&2",
             ssh=ssh,
-            on_output=lambda node, stream, text: seen.append((stream, text, round(loop.time() - begun))),
+            on_output=lambda _, output: seen.append((output.stream, output.text, round(loop.time() - begun))),
         )
 
     virtualtime.run(scenario())

@@ -33,11 +33,11 @@ __all__ = ["AddressBook", "Ended", "Invocation", "Machine", "Program", "SSHFault
 def serve_gateway(
     simulators: Iterable[Simulator], *, authorized_key: str, host: str = "127.0.0.1", port: int = 0
 ) -> AbstractAsyncContextManager[Gateway]:
-    """A jump host on loopback, as `async with`: it leads to all addresses of these simulated clouds, and nowhere else.
+    """A jump host on loopback, as `async with`: it leads to the addresses of these simulated clouds, and nowhere else.
 
-    It lets in the holder of `authorized_key`, a public key as a line, whatever the user's name, and runs no commands.
-    Port 0 takes a free one. Where several clouds have an address, it leads to the first of them: their public addresses
-    are of different ranges, their private ones need not be. Raises OSError when the port is taken.
+    Addresses of one cloud may be those of another, too, so the user's name is the provider's: `linode@127.0.0.1:2222`
+    leads to the nodes of the simulated Linode. The holder of `authorized_key`, a public key as a line, is let in; no
+    commands are run. Port 0 takes a free one. Raises OSError when the port is taken.
     """
     from aiocloud.simulators.ssh.gateway import gateway
 

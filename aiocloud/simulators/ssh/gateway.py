@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import errno
-import os
 import socket
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -32,7 +31,8 @@ async def gateway(
     simulators: Iterable[Simulator], *, authorized_key: str, host: str, port: int
 ) -> AsyncIterator[Gateway]:
     """See `serve_gateway`."""
-    clouds, open_connections = tuple(simulators), set[asyncssh.SSHServerConnection]()
+    clouds = {simulator.provider: simulator for simulator in simulators}
+    open_connections: set[asyncssh.SSHServerConnection] = set()
     key = asyncssh.generate_private_key("ssh-ed25519")
     server = await asyncssh.listen(
         host,
@@ -54,10 +54,11 @@ async def gateway(
 
 
 class _Door(asyncssh.SSHServer):
-    """Leads on, and does nothing else."""
+    """Leads on to the cloud whose name the user has, and does nothing else."""
 
-    def __init__(self, clouds: tuple[Simulator, ...], connections: set[asyncssh.SSHServerConnection]) -> None:
+    def __init__(self, clouds: Mapping[str, Simulator], connections: set[asyncssh.SSHServerConnection]) -> None:
         self._clouds = clouds
+        self._cloud: Simulator | None = None
         self._connections = connections
         self._connection: asyncssh.SSHServerConnection | None = None
 
@@ -69,11 +70,14 @@ class _Door(asyncssh.SSHServer):
         if self._connection is not None:
             self._connections.discard(self._connection)
 
+    def begin_auth(self, username: str) -> bool:
+        self._cloud = self._clouds.get(username)
+        return True
+
     def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> Any:
         return forward(self._dial, dest_host, dest_port)
 
     async def _dial(self, address: str, port: int) -> socket.socket:
-        for cloud in self._clouds:
-            if cloud.machine_at(address) is not None:
-                return await cloud.dial(address, port)
-        raise OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
+        if self._cloud is None:
+            raise OSError(errno.EACCES, f"the user's name must be that of a cloud: {', '.join(self._clouds)}")
+        return await self._cloud.dial(address, port)
