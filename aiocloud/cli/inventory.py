@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from aiocloud.deploy.connecting import read_address
 from aiocloud.deploy.hostkeys import alias_of, default_record
+from aiocloud.deploy.ssh import read_address
 from aiocloud.models import Node, NodeState
 
 ODD = re.compile(r"[^A-Za-z0-9_]+")

@@ -206,8 +206,8 @@ def _cell(value: Any) -> str:
 
 def _row(cells: Iterable[str]) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow(cells)
-    return buffer.getvalue()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue().removesuffix("\n")
 
 
 def kind_of(name: str) -> type:

@@ -18,7 +18,7 @@ import asyncssh
 from aiocloud.deploy.client import SSHClient, hang_up
 from aiocloud.deploy.hostkeys import HostKeys, Peer, Trusted, alias_of
 from aiocloud.deploy.keys import client_keys, open_agent
-from aiocloud.deploy.ssh import SSH
+from aiocloud.deploy.ssh import SSH, read_address
 from aiocloud.errors import ConfigurationError, HostKeyError, RemoteError, SignInError, SSHConnectError
 from aiocloud.models import Node
 from aiocloud.values import Secret
@@ -64,25 +64,6 @@ def _without_address(node: Node, interface: str) -> str:
     kind, other = ("public", "private") if interface == "public_ips" else ("private", "public")
     mend = f"; it has a {other} one: use the interface {other}_ips" if getattr(node, f"{other}_ips") else ""
     return f"node {node.id} ({node.name!r}) has no {kind} address{mend}"
-
-
-def read_address(text: str) -> tuple[str | None, str, int | None]:
-    """User, host and port of `user@host:port`; an IPv6 address that has a port stands in brackets.
-
-    >>> read_address("quay@[2001:db8::1]:2222"), read_address("2001:db8::1"), read_address("web-1:22")
-    (('quay', '2001:db8::1', 2222), (None, '2001:db8::1', None), (None, 'web-1', 22))
-    """
-    user, _, rest = text.rpartition("@")
-    if rest.startswith("["):
-        host, _, after = rest[1:].partition("]")
-        port = after.removeprefix(":")
-    elif rest.count(":") == 1:
-        host, _, port = rest.partition(":")
-    else:
-        host, port = rest, ""
-    if not host or (port and not port.isdecimal()):
-        raise ConfigurationError(f"{text!r} is no address: write host, host:port or user@host:port")
-    return user or None, host, int(port) if port else None
 
 
 class Access:

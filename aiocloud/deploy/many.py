@@ -86,7 +86,9 @@ class Deployments:
         untold: dict[str, Deployed] = {}
 
         async def one(name: str) -> Deployed:
+            nonlocal failed
             outcome = untold[name] = await self._one(name)
+            failed += not outcome.ok
             return outcome
 
         outcomes = aiter(
@@ -105,7 +107,6 @@ class Deployments:
         try:
             async for outcome in outcomes:
                 untold.pop(outcome.name, None)
-                failed += not outcome.ok
                 yield outcome
         except asyncio.CancelledError as cancelled:
             cancellation = cancelled

@@ -141,10 +141,17 @@ class Running:
     async def __aiter__(self) -> AsyncIterator[RunResult]:
         """The results, one for each machine and command."""
         failed = 0
+
+        async def one(target: Target) -> list[RunResult]:
+            nonlocal failed
+            group = await visit(target, self._order, doors)
+            failed += any(not result.ok for result in group)
+            return group
+
         async with Doors(self._ssh) as doors:
             spread: Spread[Target, list[RunResult]] = Spread(
                 self._nodes,
-                lambda target: visit(target, self._order, doors),
+                one,
                 limit=within_descriptors(self._limit),
                 ordered=self._ordered,
                 enough=lambda: self._max_fail is not None and failed > self._max_fail,
@@ -153,7 +160,6 @@ class Running:
             results = aiter(spread)
             try:
                 async for group in results:
-                    failed += any(not result.ok for result in group)
                     for result in group:
                         yield result
             finally:

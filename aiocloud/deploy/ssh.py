@@ -61,6 +61,8 @@ class SSH:
         for name in ("alternate_usernames", "keys"):
             if isinstance(getattr(self, name), str | Path | Secret):
                 raise ConfigurationError(f"{name} takes several: put it into a list")
+        for step in self.jump.split(",") if self.jump is not None else ():
+            read_address(step.strip())
         if self.host_keys is not None and not isinstance(self.host_keys, HostKeys):
             raise ConfigurationError(f"host_keys takes a policy such as TrustOnFirstUse(), not {self.host_keys!r}")
 
@@ -155,3 +157,22 @@ def policy_named(word: str) -> HostKeys:
     if word not in POLICIES:
         raise ConfigurationError(f"{word!r} is no policy for host keys; there are: {', '.join(POLICIES)}")
     return POLICIES[word]()
+
+
+def read_address(text: str) -> tuple[str | None, str, int | None]:
+    """User, host and port of `user@host:port`; an IPv6 address that has a port stands in brackets.
+
+    >>> read_address("quay@[2001:db8::1]:2222"), read_address("2001:db8::1"), read_address("web-1:22")
+    (('quay', '2001:db8::1', 2222), (None, '2001:db8::1', None), (None, 'web-1', 22))
+    """
+    user, _, rest = text.rpartition("@")
+    if rest.startswith("["):
+        host, _, after = rest[1:].partition("]")
+        port = after.removeprefix(":")
+    elif rest.count(":") == 1:
+        host, _, port = rest.partition(":")
+    else:
+        host, port = rest, ""
+    if not host or (port and not port.isdecimal()):
+        raise ConfigurationError(f"{text!r} is no address: write host, host:port or user@host:port")
+    return user or None, host, int(port) if port else None

@@ -56,7 +56,8 @@ def get_console_output(call: Call) -> Body:
 
 def _console(instance: Instance, call: Call) -> str:
     host = geography.private_dns(instance.private_ip, call.region.name).partition(".")[0]
-    return f"[    0.000000] Linux version 6.1.0 ({instance.image.arch})\n{host} login: \n"
+    lines = [f"[    0.000000] Linux version 6.1.0 ({instance.image.arch})", *call.world.booted(instance)]
+    return "\n".join([*lines, f"{host} login: ", ""])
 
 
 ATTRIBUTES: Mapping[str, Callable[[Instance], Any]] = {

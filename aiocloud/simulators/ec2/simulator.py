@@ -85,6 +85,7 @@ class EC2Simulator(Simulator):
     ) -> None:
         super().__init__(now=now, latency=latency, boot=boot, rate=rate)
         self.world = World(CATALOGUE, self.now, opted_in)
+        self.world.booted = lambda instance: self.ssh.console(self.machine(instance))
         self._session_token = session_token
         self._regions: dict[str, Region] = {}
 

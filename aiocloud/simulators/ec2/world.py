@@ -273,6 +273,8 @@ class World:
         self.now = now
         self.names = tuple(name for name in catalogue.regions if geography.REGION.fullmatch(name))
         self.opted_in = frozenset(self.names if opted_in is None else opted_in)
+        self.booted: Callable[[Instance], list[str]] = lambda _: []
+        """What cloud-init writes to an instance's console when it has booted."""
         self._addresses = itertools.chain.from_iterable(range(int(n[1]), int(n[-1])) for n in PUBLIC)
 
     def may_use(self, region: str) -> bool:

@@ -148,7 +148,7 @@ def _snapshot(ask: Ask, server: Server, asked: Payload) -> Picture:
 def _console(ask: Ask, server: Server, argument: Any) -> Response:
     if server.state.seen(ask.now) == "building" or server.fault:
         raise Failure(409, f"Instance {server.id} is not ready")
-    lines = ["Linux version 6.12.0", f"Starting {server.name}", f"{server.name} login: "]
+    lines = ["Linux version 6.12.0", f"Starting {server.name}", *ask.cloud.booted(server), f"{server.name} login: "]
     length = argument.get("length") if isinstance(argument, dict) else None
     if length is not None and not str(length).isdecimal():
         raise Failure(400, f"Invalid input for field/attribute length. Value: {length}.")

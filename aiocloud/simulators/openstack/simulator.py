@@ -105,6 +105,7 @@ class OpenStackSimulator(Simulator):
             account=self.account,
             regions={name: self.region(name, number) for number, name in enumerate(self.region_names)},
         )
+        self.cloud.booted = lambda server: self.ssh.console(self.machine(server))
 
     def region(self, name: str, number: int) -> Region:
         """What the operator provides in a region."""

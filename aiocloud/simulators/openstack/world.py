@@ -296,6 +296,8 @@ class Cloud:
     default_networks: Callable[[Region], list[Network]] = inside
     dress_server: Callable[[Server, dict[str, Any]], dict[str, Any]] = as_it_is
     dress_flavor: Callable[[Flavor, dict[str, Any]], dict[str, Any]] = as_it_is
+    booted: Callable[[Server], list[str]] = lambda _: []
+    """What cloud-init writes to a server's console when it has booted."""
 
     def after(self, seconds: float) -> datetime:
         """The world's time so many seconds from now."""
