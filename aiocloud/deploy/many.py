@@ -43,7 +43,8 @@ class Deployed:
 class Deployments:
     """Deployments side by side: outcomes as they come with `async for`, all of them with `await`.
 
-    Nothing happens before either. Leaving the loop cancels what is under way, which is settled as a failure is.
+    Nothing happens before either. Leaving the loop cancels what is under way, which is settled as a failure is: at once
+    with `async with contextlib.aclosing(aiter(…))` around it, else when Python gets to it.
     Machines that were ready by then, and whose outcomes nobody has seen, are named in a warning of the logger
     `aiocloud`, and in notes on the CancelledError.
     """

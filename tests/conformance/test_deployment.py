@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from aiocloud.deploy import SSH, MultiStepDeployment, ScriptDeployment, SSHKeyDeployment
+from aiocloud.deploy import (
+    SSH,
+    CloudInitDeployment,
+    ConsoleHostKeys,
+    MultiStepDeployment,
+    ScriptDeployment,
+    SSHKeyDeployment,
+)
+from aiocloud.deploy.deploying import CLEANING
+from aiocloud.deploy.hostkeys import alias_of
 from aiocloud.deploy.keys import make_key
 from aiocloud.errors import ConfigurationError, DeploymentError
 from aiocloud.models import Node
@@ -100,6 +111,58 @@ def test_a_keyword_that_nobody_knows_is_refused_before_anything_is_made(cloud: C
 
     cloud.run(scenario, **way(cloud))
     assert cloud.simulator.calls[cloud.create] == 0
+
+
+def test_a_host_key_is_learnt_from_the_console_where_there_is_one(cloud: Cloud, tmp_path: Path) -> None:
+    policy = ConsoleHostKeys(tmp_path / "known_hosts")
+
+    async def scenario(driver: Any) -> None:
+        if not hasattr(driver, "ex_console_output"):
+            with pytest.raises(ConfigurationError, match="shows no consoles"):
+                await deploy(cloud, driver, host_keys=policy)
+            assert cloud.simulator.calls[cloud.create] == 0
+            return
+        node = await deploy(cloud, driver, deploy=ScriptDeployment("true"), host_keys=policy)
+        (line,) = (tmp_path / "known_hosts").read_text().splitlines()
+        shown = cloud.simulator.ssh.host_key(node.public_ips[0])
+        assert shown is not None
+        assert line == f"{alias_of(node)} {' '.join(shown.split()[:2])}"
+
+    cloud.run(scenario, **way(cloud))
+
+
+def test_cloud_init_is_waited_for_and_its_failure_is_the_deployments(cloud: Cloud) -> None:
+    well = CloudInitDeployment("#!/bin/sh\nsleep 100\necho made > /etc/made\n")
+    after = ScriptDeployment("cat /etc/made")
+
+    async def scenario(driver: Any) -> None:
+        await deploy(cloud, driver, deploy=[well, after])
+        assert (after.stdout, "status: done" in (well.stdout or "")) == ("made\n", True)
+        with pytest.raises(DeploymentError, match=r"cloud-init status .+ status 1: status: error") as caught:
+            await deploy(cloud, driver, "lc-other", deploy=CloudInitDeployment("#!/bin/sh\nexit 3\n"))
+        assert caught.value.left == "destroyed"
+        before = cloud.simulator.calls[cloud.create]
+        with pytest.raises(ConfigurationError, match="user data"):
+            await deploy(cloud, driver, "lc-large", deploy=CloudInitDeployment("#" + secrets.token_hex(200_000)))
+        assert cloud.simulator.calls[cloud.create] == before
+
+    cloud.run(scenario, **way(cloud))
+
+
+def test_a_node_that_never_lets_anybody_in_is_given_up_when_the_time_is_over(cloud: Cloud) -> None:
+    cloud.simulator.ssh.faults.append(SSHFault(kind="silent", times=10_000))
+
+    async def scenario(driver: Any) -> None:
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(
+            DeploymentError, match=r"not ready after 300 s, while signing in: .+ did not answer"
+        ) as caught:
+            await deploy(cloud, driver, timeout=300)
+        assert asyncio.get_running_loop().time() - began < 300 + CLEANING
+        assert caught.value.left == "destroyed"
+        assert await cloud.living(driver) == []
+
+    cloud.run(scenario, **way(cloud))
 
 
 @pytest.mark.parametrize("on_failure", ["destroy", "keep"])

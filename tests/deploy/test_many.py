@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -99,6 +100,42 @@ def test_leaving_the_loop_early_settles_what_is_under_way() -> None:
             await outcomes.aclose()  # type: ignore[attr-defined]  # it is a generator
             assert first.node is not None
             assert await living(driver) == {first.node.id}
+
+    virtualtime.run(scenario())
+
+
+@pytest.mark.parametrize("collected", [True, False])
+def test_of_every_node_that_was_ready_somebody_hears_when_all_is_cancelled(
+    collected: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    simulator = LinodeSimulator()
+
+    async def scenario() -> None:
+        async with linode(simulator) as driver:
+            simulator.ssh.faults.append(SSHFault(kind="never ends", on="slow-1"))
+            names, read = ["slow-1", "quick-1", "quick-2"], list[str]()
+            deployments = driver.deploy_nodes(names, deploy=ScriptDeployment("true"), **MADE_OF)
+
+            async def reads_one_and_sleeps() -> None:
+                async with aclosing(aiter(deployments)) as outcomes:  # type: ignore[type-var]  # it is a generator
+                    async for outcome in outcomes:
+                        read.append(outcome.name)
+                        await asyncio.sleep(10_000)
+
+            task = asyncio.ensure_future(deployments if collected else reads_one_and_sleeps())
+            await asyncio.sleep(120)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+            notes = " ".join(getattr(caught.value, "__notes__", ()))
+            there = [node for node in await driver.list_nodes() if node.state is not NodeState.TERMINATED]
+            assert {node.name for node in there} == {"quick-1", "quick-2"}
+            unread = [node for node in there if node.name not in read]
+            assert len(unread) == (2 if collected else 1)
+            for node in unread:
+                told = f"node {node.id} ('{node.name}') at linode/prod was deployed, and goes on running"
+                assert told in caplog.text
+                assert (told in notes) is collected
 
     virtualtime.run(scenario())
 
