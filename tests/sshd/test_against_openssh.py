@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +25,14 @@ from aiocloud.deploy import (
     MultiStepDeployment,
     PinnedHostKeys,
     ScriptDeployment,
+    ScriptFileDeployment,
     SSHClient,
+    SSHKeyDeployment,
     TrustOnFirstUse,
     run,
 )
 from aiocloud.deploy.connecting import Access, place_of
+from aiocloud.deploy.keys import make_key
 from aiocloud.deploy.steps import FileDeployment
 from aiocloud.errors import (
     AiocloudError,
@@ -38,6 +49,7 @@ from aiocloud.errors import (
 from aiocloud.models import Node
 from tests.sshd.conftest import StartSshd
 from tests.sshd.daemon import Sshd
+from tests.sshd.users import User
 
 NODE = Node(id="1", name="web-1")
 
@@ -210,3 +222,109 @@ async def test_a_machine_that_takes_too_long_costs_no_more_than_its_time(sshd: S
     (result,) = await run(["127.0.0.1"], "sleep 20", ssh=way(sshd), timeout=1)
     assert isinstance(result.error, CommandTimeoutError)
     assert time.monotonic() - began < 12
+
+
+@pytest.fixture
+def agent(sshd: Sshd, tmp_path: Path) -> Iterator[str]:
+    """The socket of an ssh-agent that has the key."""
+    path = str(tmp_path / "agent")
+    with subprocess.Popen([found("ssh-agent"), "-D", "-a", path], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()  # it listens
+        environment = {**os.environ, "SSH_AUTH_SOCK": path}
+        subprocess.run([found("ssh-add"), "-q", str(sshd.key)], check=True, capture_output=True, env=environment)
+        yield path
+        process.terminate()
+
+
+def found(name: str) -> str:
+    path = shutil.which(name)
+    assert path is not None
+    return path
+
+
+async def test_keys_of_the_agent_sign_in(
+    sshd: Sshd, agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # without keys of one's own
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    assert isinstance(await failure(way(sshd, keys=())), SignInError)
+    monkeypatch.setenv("SSH_AUTH_SOCK", agent)
+    assert await failure(way(sshd, keys=())) is None
+    assert isinstance(await failure(way(sshd, keys=(), agent=False)), SignInError)
+
+
+async def test_an_address_that_does_not_answer_costs_little_beside_one_that_does(start_sshd: StartSshd) -> None:
+    sshd = start_sshd()
+    silent = socket.socket(socket.AF_INET6)
+    silent.bind(("::1", sshd.port))
+    silent.listen(0)
+    with contextlib.ExitStack() as full:
+        full.enter_context(silent)
+        for _ in range(3):  # its queue is full: whoever comes now hears nothing
+            waiting = full.enter_context(socket.socket(socket.AF_INET6))
+            waiting.setblocking(False)
+            waiting.connect_ex(("::1", sshd.port))
+        node = Node(id="1", name="web-1", public_ips=("::1", "127.0.0.1"))
+        began = time.monotonic()
+        (result,) = await run([node], "echo there", ssh=way(sshd))
+    assert (result.stdout, result.error) == ("there\n", None)
+    assert time.monotonic() - began < 5
+
+
+async def test_public_keys_are_added_once_to_a_file_that_may_not_end_its_last_line(sshd: Sshd, sshd_user: User) -> None:
+    first, second = make_key("first"), make_key("second")
+    ssh = way(sshd, username=sshd_user.name)
+    folder = sshd_user.home / ".ssh"
+    step = SSHKeyDeployment([first.public, f"{second.public}\n", f"{first.public} again"])
+    for before in (None, "# theirs\nssh-ed25519 AAAAtheirs theirs"):
+        if before is not None:
+            (folder / "authorized_keys").write_text(before)
+        async with await sign_in(ssh) as client:
+            await step.run(NODE, client)
+            await step.run(NODE, client)
+        lines = (folder / "authorized_keys").read_text().splitlines()
+        assert lines == [*(before or "").splitlines(), first.public, second.public]
+        assert (folder.stat().st_mode & 0o777, (folder / "authorized_keys").stat().st_mode & 0o777) == (0o700, 0o600)
+        assert (folder.stat().st_uid, (folder / "authorized_keys").stat().st_uid) == (sshd_user.uid, sshd_user.uid)
+
+
+async def test_a_password_signs_in_and_a_wrong_one_does_not(start_sshd: StartSshd, sshd_user: User) -> None:
+    sshd = start_sshd(PasswordAuthentication=True)
+    ssh = way(sshd, username=sshd_user.name, keys=(), password=sshd_user.password)
+    async with await sign_in(ssh) as client:
+        assert (await client.run("id -un")).stdout.strip() == sshd_user.name
+    refused = await failure(replace(ssh, password="wrong-canary"))
+    assert isinstance(refused, SignInError)
+    assert "canary" not in str(refused)
+
+
+async def test_a_script_file_runs_with_its_arguments_and_is_removed(
+    sshd: Sshd, sshd_user: User, tmp_path: Path
+) -> None:
+    script = tmp_path / "setup"
+    script.write_text('#!/bin/sh\nprintf "%s|" "$@"; pwd; exit 4\n')
+    step = ScriptFileDeployment(script, args=["a b", "$HOME"], delete=True, check=False)
+    step.check()
+    async with await sign_in(way(sshd, username=sshd_user.name)) as client:
+        await step.run(NODE, client)
+    assert (step.stdout, step.exit_status) == (f"a b|$HOME|{sshd_user.home}\n", 4)
+    assert list(sshd_user.home.iterdir()) == []
+
+
+async def test_many_machines_are_visited_though_few_files_may_be_open(start_sshd: StartSshd) -> None:
+    """A process with `ulimit -n 64` asks for 100 at a time."""
+    program = (
+        "import asyncio, sys; from aiocloud.deploy import *\n"
+        "async def main():\n"
+        "    key, port, host_key, user = sys.argv[1:]\n"
+        "    ssh = SSH(username=user, port=int(port), keys=[key], host_keys=PinnedHostKeys(host_key))\n"
+        "    results = await run([f'127.0.0.{n}' for n in range(1, 121)], 'true', ssh=ssh, limit=100)\n"
+        "    print(sum(result.ok for result in results), {str(result.error) for result in results if result.error})\n"
+        "asyncio.run(main())\n"
+    )
+    sshd = start_sshd(addresses=("0.0.0.0",))  # noqa: S104 - each of 127.0.0.0/8 is a host
+    arguments = [str(sshd.key), str(sshd.port), sshd.host_key, sshd.username]
+    command = ["sh", "-c", 'ulimit -n 64; exec "$@"', "-", sys.executable, "-c", program, *arguments]
+    done = await asyncio.to_thread(subprocess.run, command, text=True, capture_output=True, timeout=60)
+    assert done.stdout == "120 set()\n", done.stdout + done.stderr
