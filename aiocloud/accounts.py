@@ -139,4 +139,6 @@ def _value(value: Any, environment: Environment, where: str) -> Any:
                 raise ConfigurationError(f"{where} wants the file {name}, which holds no text") from None
         case {"env": _} | {"file": _}:
             raise ConfigurationError(f'{where}: "env" and "file" want a name')
+        case dict():
+            return {key: _value(each, environment, where) for key, each in value.items()}
     return value

@@ -24,6 +24,7 @@ ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 CLI = (ROOT / "docs" / "cli.md").read_text()
 SESSION = re.compile(r"^```console\n\$ (.*?)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SESSIONS = [session for page in PAGES for session in SESSION.findall(page.read_text())]
 TODAY = date(2026, 11, 1)
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
@@ -103,7 +104,7 @@ def test_every_command_and_option_is_named_on_the_page_of_the_command() -> None:
                 assert f"`{word}`" in CLI, f"{name} {word}"
 
 
-@pytest.mark.parametrize(("line", "output"), SESSION.findall(CLI))
+@pytest.mark.parametrize(("line", "output"), [pytest.param(*session, id=session[0]) for session in SESSIONS])
 def test_the_command_writes_what_the_page_shows(
     line: str, output: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,3 +113,12 @@ def test_the_command_writes_what_the_page_shows(
     assert program == "aiocloud"
     main(arguments, today=lambda: TODAY)
     assert capsys.readouterr().out == output
+
+
+def test_what_the_readme_says_to_try_first_answers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = re.search(r"&& \.venv/bin/aiocloud (.+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert found is not None
+    assert main(shlex.split(found[1]), today=lambda: TODAY) == 0
+    assert capsys.readouterr().out.startswith("Cheapest: ")

@@ -92,6 +92,8 @@ def run(
         raise ConfigurationError("run needs a command: a text, or several")
     if limit < 1:
         raise ConfigurationError(f"limit must be at least 1, not {limit}")
+    if timeout is not None and timeout <= 0:
+        raise ConfigurationError(f"timeout must be a number of seconds above 0, not {timeout!r}")
     if isinstance(nodes, str | Node):
         raise ConfigurationError("run takes several nodes: put the one into a list")
     order = Order(commands, timeout, on_output, output_limit)

@@ -47,6 +47,19 @@ def test_accounts_of_our_own_file_are_named_by_their_tables(tmp_path: Path) -> N
     assert (lab.name, lab.options) == ("lab", {"token": "from-the-file"})
 
 
+def test_secrets_in_a_table_of_an_account_are_looked_up_too(tmp_path: Path) -> None:
+    toml = """
+        [prod]
+        provider = "linode"
+        token = "tide"
+        [prod.ssh]
+        key = "id"
+        key_password = {env = "PHRASE"}
+    """
+    (prod,) = accounts(environment(tmp_path, toml, PHRASE="from-the-environment"))
+    assert prod.options["ssh"] == {"key": "id", "key_password": "from-the-environment"}
+
+
 @pytest.mark.parametrize(
     ("toml", "message"),
     [

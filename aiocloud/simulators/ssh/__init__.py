@@ -7,6 +7,7 @@ host      the node from inside: its files, who may log in, its first boot
 userdata  what cloud-init would make of user data
 shell     a line that is run; `input` tells whether it reads, `modes` remembers permissions, `clock` holds virtual time
 files     SFTP
+resting   files that are put away while nobody visits
 server    the SSH server in front of a node
 gateway   a real SSH server on loopback that leads to simulated addresses
 

@@ -15,6 +15,7 @@ from bashkit import FileSystem
 from aiocloud.simulators.ssh.machine import Machine
 from aiocloud.simulators.ssh.modes import Modes
 from aiocloud.simulators.ssh.programs import Program
+from aiocloud.simulators.ssh.resting import Entry, put_away, taken_out
 from aiocloud.simulators.ssh.shell import Shell, Streams, nothing
 from aiocloud.simulators.ssh.userdata import FirstBoot, read
 
@@ -60,7 +61,11 @@ class Host:
         self.password = machine.password
         self.boot_state: Literal["running", "done", "error"] = "running"
         """In the words of cloud-init."""
+        self.visitors = 0
+        """How many connections there are to it."""
         self._boot: asyncio.Task[None] | None = None
+        self._files: FileSystem | None = None
+        self._resting: tuple[Entry, ...] | None = None
 
     # ---- what it is ----
 
@@ -103,9 +108,22 @@ class Host:
 
     # ---- files ----
 
-    @cached_property
+    @property
     def files(self) -> FileSystem:
-        """All its files."""
+        """All its files. Do not keep them: they may be put away when the node is left."""
+        if self._files is None:
+            self._files = self._furnished() if self._resting is None else taken_out(self._resting)
+            self._resting = None
+        return self._files
+
+    def rest(self) -> None:
+        """Put its files away, unless somebody is there."""
+        if self._files is not None and not self.visitors and not self._boots():
+            self._resting, self._files = put_away(self._files), None
+            self.__dict__.pop("modes", None)
+
+    def _furnished(self) -> FileSystem:
+        """The files that it has from the beginning."""
         files = FileSystem()
         for folder in (*FOLDERS, *COMMANDS):
             files.mkdir(folder, recursive=True)
@@ -179,11 +197,12 @@ class Host:
         """Begin the first boot, unless it has begun."""
         if not self.told.scripts:
             self.boot_state = "done"
-        elif self.boot_state == "running" and not self._boots(loop := asyncio.get_running_loop()):
-            self._boot = loop.create_task(self._run_scripts())
+        elif self.boot_state == "running" and not self._boots():
+            self._boot = asyncio.get_running_loop().create_task(self._run_scripts())
 
-    def _boots(self, loop: asyncio.AbstractEventLoop) -> bool:
-        return self._boot is not None and not self._boot.done() and self._boot.get_loop() is loop
+    def _boots(self) -> bool:
+        """Whether its scripts run, on this loop: another one that has ended has left them."""
+        return self._boot is not None and not self._boot.done() and self._boot.get_loop() is asyncio.get_running_loop()
 
     async def booted(self) -> None:
         """Wait until the scripts of its user data have run."""

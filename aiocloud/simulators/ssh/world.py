@@ -6,8 +6,8 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -19,6 +19,8 @@ from aiocloud.simulators.ssh.programs import Program
 if TYPE_CHECKING:
     from aiocloud.simulators.ssh.host import Host
 
+AWAKE = 64
+"""How many nodes that nobody visits keep their files at hand."""
 BANNER = b"SSH-2.0-OpenSSH_9.2\r\n"
 
 Kind: TypeAlias = Literal[
@@ -64,6 +66,7 @@ class SimulatedSSH:
         self.faults: list[SSHFault] = []
         self._machine_at = machine_at
         self._hosts: dict[str, Host] = {}
+        self._awake: dict[str, Host] = {}
         self._serving: set[asyncio.Task[None]] = set()
 
     async def dial(self, address: str, port: int = 22) -> socket.socket:
@@ -129,7 +132,7 @@ class SimulatedSSH:
         from aiocloud.simulators.ssh.server import serve
 
         loop = asyncio.get_running_loop()
-        with suppress(OSError):
+        with suppress(OSError), self._visit(host):
             if fault == "hangs up":
                 await loop.sock_sendall(sock, BANNER)
             elif fault == "silent":
@@ -137,3 +140,17 @@ class SimulatedSSH:
                     pass
             else:
                 await serve(sock, host, fault)
+
+    @contextmanager
+    def _visit(self, host: Host) -> Iterator[None]:
+        """Somebody is at a node. When many have been visited, those whose visit is longest ago put their files away."""
+        host.visitors += 1
+        self._awake.pop(host.machine.id, None)
+        try:
+            yield
+        finally:
+            host.visitors -= 1
+            self._awake[host.machine.id] = host
+            for each in list(self._awake.values())[: max(0, len(self._awake) - AWAKE)]:
+                del self._awake[each.machine.id]
+                each.rest()
