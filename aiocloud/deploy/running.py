@@ -29,6 +29,9 @@ from aiocloud.models import Node
 TRIES = 3
 """How often a machine is asked whose SSH server hangs up before anybody could sign in, as a crowded one does."""
 
+SIMULATED = 12
+"""Descriptors for a machine that lives in this process: both ends of its connection, and what its shell holds."""
+
 HowTo: TypeAlias = SSH | Callable[[Node | str], tuple[SSH, Sequence[str]]] | None
 """How machines are reached: one way for all, or a function that tells each one's, and who usually signs in there."""
 
@@ -154,7 +157,7 @@ class Running:
             spread: Spread[Target, list[RunResult]] = Spread(
                 self._nodes,
                 one,
-                limit=within_descriptors(self._limit),
+                limit=within_descriptors(self._limit, each=self._descriptors()),
                 ordered=self._ordered,
                 enough=lambda: self._max_fail is not None and failed > self._max_fail,
                 skipped=lambda target: _failures(node_of(target), self._order, _too_many(self._max_fail)),
@@ -166,6 +169,10 @@ class Running:
                         yield result
             finally:
                 await results.aclose()  # type: ignore[attr-defined]  # it is a generator
+
+    def _descriptors(self) -> int:
+        """How many a machine needs while it is visited."""
+        return SIMULATED if isinstance(self._ssh, SSH) and self._ssh.dial is not None else 1
 
 
 class Doors:
