@@ -6,7 +6,6 @@ A page marks them: `<!-- made: NAME -->`, what was made, `<!-- end -->`. A test 
 from __future__ import annotations
 
 import argparse
-import importlib
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -28,16 +27,6 @@ FEATURES = {
     "user_data": "user data",
     "tags": "tags",
     "idempotent_create": "create once",
-}
-STATES = {
-    # which tables a driver reads states by, and what the provider calls the field
-    "ec2": {"aiocloud.dialects.ec2.shapes:STATES": "instanceState.name"},
-    "linode": {"aiocloud.providers.linode:STATES": "status"},
-    "openstack": {
-        "aiocloud.dialects.openstack.shapes:TASKS": "OS-EXT-STS:task_state",
-        "aiocloud.dialects.openstack.shapes:STATES": "status",
-    },
-    "softlayer": {"aiocloud.providers.softlayer.guests:POWER": "powerState.keyName"},
 }
 
 
@@ -136,11 +125,8 @@ def prices(driver: type[Driver]) -> str:
 
 
 def states(driver: type[Driver]) -> str:
-    rows = []
-    for place, field in STATES[driver.provider].items():
-        module, _, name = place.partition(":")
-        words: Mapping[str, Any] = getattr(importlib.import_module(module), name)
-        rows += [[f"`{field}`", f"`{word}`", str(state)] for word, state in words.items()]
+    known: Mapping[str, Mapping[str, Any]] = getattr(driver, "states", {})
+    rows = [[f"`{field}`", f"`{word}`", str(state)] for field, words in known.items() for word, state in words.items()]
     return table(["field", "the provider's word", "state"], *rows)
 
 

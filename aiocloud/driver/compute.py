@@ -52,6 +52,8 @@ class Compute(Driver):
     "idempotent_create"."""
     user_data_limit: ClassVar[int | None] = None
     """Bytes of user data, before encoding, that the provider takes."""
+    states: ClassVar[Mapping[str, Mapping[str, NodeState]]] = {}
+    """The provider's words for a node's state, and what they mean, by the field in which they stand."""
     usernames: ClassVar[tuple[str, ...]] = ("root",)
     """Whom the provider's usual images let in, in the order in which they are tried."""
     key_keyword: ClassVar[str | None] = None

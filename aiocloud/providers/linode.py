@@ -164,6 +164,7 @@ class Linode(PowerControl, KeyPairs):
     protocol = "Linode API v4, JSON"
     public = True
     features = frozenset({"ssh_key", "password", "generates_password", "user_data", "tags", "idempotent_create"})
+    states = {"status": STATES}
     user_data_limit = 65535
     api = Api(
         base_url="https://api.linode.com/v4",

@@ -180,6 +180,12 @@ class Simulator(ABC):
     as_of: ClassVar[date | None] = None
     endpoint: ClassVar[str]
     """The base URL of the API as a driver's `endpoint` wants it; only its path matters when served."""
+    creates: ClassVar[str]
+    """The operation that makes a node."""
+    proof: ClassVar[str]
+    """Which of the credentials proves who asks, and must be known to nobody else."""
+    unknown_node: ClassVar[str] = "999999999"
+    """An id that is well-formed, and names no node."""
     whole: ClassVar[Mapping[str, str]] = {}
     """The keywords by which a driver is told to work in all regions, where it otherwise would not."""
 

@@ -249,6 +249,9 @@ class RackspaceSimulator(OpenStackSimulator):
         "The flavors are those of Rackspace's developer guide for Cloud Servers of 2015; its API tells no prices."
     )
     endpoint: ClassVar[str] = "https://identity.api.rackspacecloud.com/v2.0"
+    creates = "POST /servers"
+    proof = "api_key"
+    unknown_node = "00000000-0000-4000-8000-00000000dead"
     services: ClassVar[Mapping[str, tuple[Service, tuple[str, ...]]]] = {
         "compute": (nova, ("v2",)),
         "image": (glance, ("v2",)),

@@ -24,7 +24,7 @@ from aiocloud.errors import (
 from aiocloud.models import Node, NodeState
 from aiocloud.simulators import virtualtime
 from aiocloud.simulators.base import Answer, Fault, LostAnswer, NoCapacity, Refused, Throttled
-from tests.conformance.conftest import WRONG, Cloud
+from tests.conformance.conftest import Cloud
 
 PAGE = b"<html><head><title>Welcome to the hotel</title></head><body>Sign in</body></html>"
 HTML = {"Content-Type": "text/html"}
@@ -41,7 +41,7 @@ def test_wrong_credentials_are_said_to_be_wrong_and_not_shown(cloud: Cloud, capl
         assert "Check the credentials" in str(caught.value)
         assert "wrong-canary-secret" not in f"{caught.value!r} {caught.value}"
 
-    cloud.run(scenario, **WRONG[cloud.provider])
+    cloud.run(scenario, **cloud.wrong)
     assert "wrong-canary-secret" not in caplog.text
 
 

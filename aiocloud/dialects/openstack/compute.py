@@ -17,7 +17,7 @@ import anyio
 from aiocloud.creation import Creation, new_token
 from aiocloud.dialects.openstack.account import OpenStackAccount
 from aiocloud.dialects.openstack.regions import NETWORKS_BY_THEMSELVES, Nova, Region
-from aiocloud.dialects.openstack.shapes import IMAGE, KEY_PAIR, MARK, NODE, SIZE
+from aiocloud.dialects.openstack.shapes import IMAGE, KEY_PAIR, MARK, NODE, SIZE, STATES, TASKS
 from aiocloud.driver import KeyPairs, NodeAuth, PowerControl, id_of, segment
 from aiocloud.errors import (
     CloudError,
@@ -57,6 +57,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
     """Nova and Glance. Locations are regions; `OpenStackAccount` tells how they are chosen."""
 
     features = frozenset({"ssh_key", "password", "generates_password", "user_data", "tags", "idempotent_create"})
+    states = {"OS-EXT-STS:task_state": TASKS, "status": STATES}
     user_data_limit = 49149  # 65535 once encoded
 
     # ---- lists ----

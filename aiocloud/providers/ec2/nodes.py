@@ -10,6 +10,7 @@ import anyio
 
 from aiocloud.creation import Creation, new_token
 from aiocloud.dialects.ec2 import NODE, Query, filters, region_of, reservations
+from aiocloud.dialects.ec2.shapes import STATES
 from aiocloud.driver import NodeAuth, PowerControl, id_of
 from aiocloud.errors import ConfigurationError, NotFoundError
 from aiocloud.http.paging import Pager
@@ -26,6 +27,7 @@ class Nodes(Regional, PowerControl):
     """Instances."""
 
     features = frozenset({"ssh_key", "user_data", "tags", "idempotent_create"})
+    states = {"instanceState.name": STATES}
     user_data_limit = 16384
     usernames = ("ec2-user", "ubuntu", "admin", "debian", "fedora", "rocky", "root")  # root is let in to be turned away
     key_keyword = "ex_key_name"

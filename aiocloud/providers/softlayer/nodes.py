@@ -16,7 +16,7 @@ from aiocloud.http.paging import Pager
 from aiocloud.http.together import together
 from aiocloud.mapping import dig, raw
 from aiocloud.models import Image, KeyPair, Location, Node, NodeAuthPassword, NodeAuthSSHKey, NodeState, Size
-from aiocloud.providers.softlayer.guests import GUEST, MASK, NODE, Order, tag_words
+from aiocloud.providers.softlayer.guests import GUEST, MASK, NODE, POWER, Order, tag_words
 from aiocloud.providers.softlayer.keys import Keys
 from aiocloud.providers.softlayer.services import equal
 from aiocloud.providers.softlayer.shop import Shop
@@ -29,6 +29,7 @@ class Nodes(Shop, Keys, PowerControl):
     """Guests: listed, made, switched and destroyed."""
 
     features = frozenset({"ssh_key", "user_data", "tags"})
+    states = {"powerState.keyName": POWER}
     user_data_limit = 65535  # IBM names none: this is what fits on the same kind of drive with OpenStack
 
     def list_nodes(self, *, location: Location | str | None = None) -> Pager[Node]:

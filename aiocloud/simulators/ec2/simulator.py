@@ -66,6 +66,9 @@ class EC2Simulator(Simulator):
 
     provider: ClassVar[str] = "ec2"
     endpoint: ClassVar[str] = "https://ec2.us-east-1.amazonaws.com/"
+    creates = "RunInstances"
+    proof = "secret_access_key"
+    unknown_node = "i-0bad0bad0bad0bad0"
     whole = {"region": "all"}
     as_of: ClassVar[date | None] = CATALOGUE.as_of
     facts: ClassVar[str] = (

@@ -81,6 +81,8 @@ class LinodeSimulator(Simulator):
 
     provider = "linode"
     endpoint = "https://api.linode.com/v4"
+    creates = "POST /linode/instances"
+    proof = "token"
     as_of = date.fromisoformat(catalogue.FACTS["as_of"]["types"])
     facts = (
         f"Types and prices as Linode's API gave them on {catalogue.FACTS['as_of']['types']}, regions as of "

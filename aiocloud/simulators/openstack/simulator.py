@@ -60,6 +60,9 @@ class OpenStackSimulator(Simulator):
         "The flavors are those that DevStack creates, as of 2026; the images are of the usual distributions."
     )
     endpoint: ClassVar[str] = "https://cloud.example/identity/v3"
+    creates = "POST /servers"
+    proof = "password"
+    unknown_node = "00000000-0000-4000-8000-00000000dead"
     services: ClassVar[Mapping[str, tuple[Service, tuple[str, ...]]]] = {
         "identity": (keystone, ("v3",)),
         "compute": (nova, ("v2.1", "v2")),

@@ -33,6 +33,8 @@ class SoftLayerSimulator(Simulator):
 
     provider = "softlayer"
     endpoint = "https://api.softlayer.com/xmlrpc/v3.1/"
+    creates = "SoftLayer_Virtual_Guest::createObject"
+    proof = "api_key"
     as_of = date(2018, 3, 12)  # the oldest of its fees: no price is said to be newer than it is
     facts = (
         "Data centres of IBM's documentation of 2025-10-31; fees in USD that IBM published through its API, of"
