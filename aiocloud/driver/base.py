@@ -112,6 +112,9 @@ class Driver(ABC):
         self._expect("text, or several", Sequence, region=region)
         self._expect("a Retry", Retry, retry=retry)
         self._expect("Limits", Limits, limits=limits)
+        if self.retired is not None and endpoint is None:
+            gone = f"{self.title} closed in {self.retired.since}, and nobody may be sent credentials in its place"
+            raise ConfigurationError(f"{gone}: give `endpoint`, the base URL of what speaks its API")
         self.account = account
         self.region = region
         self.endpoint = endpoint

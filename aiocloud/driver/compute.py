@@ -298,8 +298,20 @@ class Compute(Driver):
 
     def refuse_auth(self, auth: NodeAuth) -> ConfigurationError:
         """The error for a way of signing in that the provider does not offer."""
-        ways = ", ".join(sorted(self.features & {"ssh_key", "password", "generates_password"}))
+        ways = ", ".join(sorted(self.features & {"ssh_key", "password", "generates_password"})) or "nothing"
         return ConfigurationError(f"{self.provider} cannot make nodes with {type(auth).__name__}; it offers: {ways}")
+
+    def refuse_what_is_not_offered(
+        self, auth: NodeAuth | None, user_data: str | bytes | None, tags: Mapping[str, str] | None
+    ) -> None:
+        """Raises ConfigurationError for an argument of `create_node` that the provider has no place for."""
+        features = {"user_data": (user_data, "user data"), "tags": (tags, "tags")}
+        for feature, (given, words) in features.items():
+            if given and feature not in self.features:
+                raise ConfigurationError(f"{self.provider} takes no {words} for a new node")
+        fits = {NodeAuthSSHKey: "ssh_key", KeyPair: "ssh_key", NodeAuthPassword: "password"}
+        if auth is not None and fits[type(auth)] not in self.features:
+            raise self.refuse_auth(auth)
 
 
 class PowerControl(Compute):

@@ -186,6 +186,8 @@ class Simulator(ABC):
     """Which of the credentials proves who asks, and must be known to nobody else."""
     unknown_node: ClassVar[str] = "999999999"
     """An id that is well-formed, and names no node."""
+    findable: ClassVar[bool] = True
+    """Whether a node can be found again whose creation was not confirmed."""
     whole: ClassVar[Mapping[str, str]] = {}
     """The keywords by which a driver is told to work in all regions, where it otherwise would not."""
 

@@ -71,6 +71,14 @@ class Cloud:
         """A credential that no world accepts."""
         return {self.simulator.proof: "wrong-canary-secret"}
 
+    def has(self, verb: str) -> bool:
+        """Whether the driver has that method."""
+        return hasattr(_driver(self.provider), verb)
+
+    def can(self, feature: str) -> bool:
+        """Whether the driver's `create_node` has that feature."""
+        return feature in getattr(_driver(self.provider), "features", ())
+
     @property
     def create(self) -> str:
         """The simulator's name for the request that makes a node."""
@@ -85,10 +93,8 @@ class Cloud:
         """The smallest size, an image that fits it, and where both can be had."""
         location = (await driver.list_locations())[0]
         images = await driver.list_images(location=location)
-        sizes = sorted(
-            (size for size in await driver.list_sizes(location=location) if size.ram is not None and size.ram >= 1024),
-            key=lambda size: (size.ram or 0, size.id),
-        )
+        offered = sorted(await driver.list_sizes(location=location), key=lambda size: (size.ram or 0, size.id))
+        sizes = [size for size in offered if size.ram is not None and size.ram >= 1024] or offered
         for size in sizes:
             for image in images:
                 if not (size.arch and image.arch) or size.arch == image.arch:

