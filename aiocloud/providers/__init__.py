@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.openstack import OpenStack
     from aiocloud.providers.rackspace import Rackspace
     from aiocloud.providers.softlayer import SoftLayer
+    from aiocloud.providers.vcloud import VCloud
 
 PLUGINS = "aiocloud.drivers"
 
@@ -35,6 +36,7 @@ class Provider(StrEnum):
     OPENSTACK = "openstack"
     RACKSPACE = "rackspace"
     SOFTLAYER = "softlayer"
+    VCLOUD = "vcloud"
 
 
 @overload
@@ -47,6 +49,8 @@ def get_driver(provider: Literal[Provider.OPENSTACK, "openstack"]) -> type[OpenS
 def get_driver(provider: Literal[Provider.RACKSPACE, "rackspace"]) -> type[Rackspace]: ...
 @overload
 def get_driver(provider: Literal[Provider.SOFTLAYER, "softlayer"]) -> type[SoftLayer]: ...
+@overload
+def get_driver(provider: Literal[Provider.VCLOUD, "vcloud"]) -> type[VCloud]: ...
 @overload
 def get_driver(provider: str) -> type[Driver]: ...
 

@@ -1,0 +1,5 @@
+"""VMware Cloud Director in miniature."""
+
+from aiocloud.simulators.vcloud.simulator import VCloudSimulator
+
+__all__ = ["VCloudSimulator"]
