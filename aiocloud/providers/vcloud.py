@@ -11,7 +11,7 @@ from typing import Any, Literal, Unpack
 
 from aiocloud.accounts import Account, Environment
 from aiocloud.dialects.vcloud.orders import VCLOUD, Order
-from aiocloud.dialects.vcloud.protocol import ERRORS, PATIENCE, Documents, finish, id_in, many, query, quoted
+from aiocloud.dialects.vcloud.protocol import DOCUMENTS, ERRORS, PATIENCE, finish, id_in, many, query, quoted
 from aiocloud.dialects.vcloud.sessions import SessionAuth, exchange, open_session, session_headers
 from aiocloud.dialects.vcloud.shapes import IMAGE, NODE, OPERATIONS, SIZE, STATES
 from aiocloud.dialects.vcloud.vapps import VAppDriver
@@ -45,7 +45,7 @@ class VCloud(VAppDriver):
     vapps = "/api/vApp/"
     shape = NODE
     repeat = True
-    api = Api(errors=ERRORS, codec=Documents())
+    api = Api(errors=ERRORS, codec=DOCUMENTS)
 
     def __init__(
         self,

@@ -51,6 +51,9 @@ class Documents:
         return tree
 
 
+DOCUMENTS = Documents()
+
+
 def write(root: str, content: Mapping[str, Any]) -> bytes:
     """An XML document. Attributes carry an `@`; children that are None are left out."""
     import xmltodict
@@ -136,7 +139,7 @@ ERRORS = ErrorTable(
     request_id="X-VMWARE-VCLOUD-REQUEST-ID",
     codes=CODES,
     texts=TEXTS,
-    codec=Documents(),
+    codec=DOCUMENTS,
 )
 
 
@@ -168,7 +171,9 @@ async def finish(http: Client, payload: Any, patience: float = PATIENCE) -> None
             raise http.errors.stamp(task_error(http.api.errors, task), dig(task, "@operationName") or "task")
         if anyio.current_time() + pause > end:
             about = {"provider": http.provider, "account": http.account}
-            raise WaitTimeoutError(f"{dig(task, '@href')} is {status} after {patience:g} s", **about)
+            owner = id_in(dig(task, "Owner.@href") or "")
+            message = f"the task {dig(task, '@href')} is {status} after {patience:g} s"
+            raise WaitTimeoutError(message, node_id=owner, **about)
         await anyio.sleep(pause)
         pause = min(5.0, pause * 1.5)
         payload = await http.call("GET", path_of(str(dig(task, "@href"))), operation="GET task")

@@ -18,7 +18,7 @@ from aiocloud.simulators.vcloud.api import routes, session_view
 from aiocloud.simulators.vcloud.wire import Ask, Failure, basic, failed, js, xml
 from aiocloud.simulators.vcloud.world import TEMPLATES, VDCS, VApp, World, identifier
 
-VERSIONS = ("36.3", "37.3", "38.1", "39.1")
+VERSIONS = ("36.0", "36.3", "37.3", "38.1", "39.1")
 IDLE = timedelta(minutes=30)
 VERSIONS_NS = "http://www.vmware.com/vcloud/versions"
 ENTRIES = frozenset(
@@ -163,7 +163,7 @@ class VCloudSimulator(Simulator):
             key = self._open("old")
             return xml("Session", session_view(self, ask), x_vcloud_authorization=key)
         content = {"id": "urn:vcloud:session:1", "user": {"name": self.username}, "org": {"name": self.org}}
-        return js(content, X_VMWARE_VCLOUD_ACCESS_TOKEN=self._open("bearer"), X_VMWARE_VCLOUD_TOKEN_TYPE="Bearer")
+        return js(content, X_VMWARE_VCLOUD_ACCESS_TOKEN=self._open("bearer"), X_VMWARE_VCLOUD_TOKEN_TYPE="Bearer")  # noqa: S106 - a kind
 
     def _exchange(self, ask: Ask) -> Response:
         form = {name: values[0] for name, values in parse_qs(ask.request.body.decode()).items()}
