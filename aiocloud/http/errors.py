@@ -151,7 +151,8 @@ def plain_reason(response: Response) -> str:
             "Check the endpoint"
         )
     mend = ", and no word of the API: check the endpoint" if response.status in ELSEWHERE else ""
-    return f"HTTP {response.status}{_phrase(response.status)}{page_title(response)}{mend}"
+    phrase = f" {response.reason}" if response.reason else _phrase(response.status)
+    return f"HTTP {response.status}{phrase}{page_title(response)}{mend}"
 
 
 def _phrase(status: int) -> str:

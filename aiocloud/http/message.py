@@ -45,11 +45,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
-    """One answer, its body read to the end and decompressed."""
+    """One answer, its body read to the end and decompressed.
+
+    `reason` is the phrase beside the status, where the server has sent one: some old APIs say there what is wrong.
+    """
 
     status: int
     headers: Headers = field(default_factory=headers_of)
     body: bytes = field(default=b"", repr=False)
+    reason: str = ""
 
     @property
     def ok(self) -> bool:

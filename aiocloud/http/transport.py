@@ -113,7 +113,8 @@ class AiohttpTransport:
         timeout = aiohttp.ClientTimeout(total=request.timeout, sock_connect=CONNECT_TIMEOUT)
         with self._in_our_words(request):
             async with self._send(request, timeout) as answer:
-                return Response(status=answer.status, headers=answer.headers, body=await _read(answer))
+                body = await _read(answer)
+                return Response(status=answer.status, headers=answer.headers, body=body, reason=answer.reason or "")
 
     async def lines(self, request: Request) -> AsyncGenerator[str, None]:
         """The lines of an answer of any size while it arrives, without their ends. Close it if you leave early.

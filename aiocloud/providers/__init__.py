@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.openstack import OpenStack
     from aiocloud.providers.rackspace import Rackspace
     from aiocloud.providers.softlayer import SoftLayer
+    from aiocloud.providers.terremark import Terremark
     from aiocloud.providers.vcloud import VCloud
 
 PLUGINS = "aiocloud.drivers"
@@ -36,6 +37,7 @@ class Provider(StrEnum):
     OPENSTACK = "openstack"
     RACKSPACE = "rackspace"
     SOFTLAYER = "softlayer"
+    TERREMARK = "terremark"
     VCLOUD = "vcloud"
 
 
@@ -49,6 +51,8 @@ def get_driver(provider: Literal[Provider.OPENSTACK, "openstack"]) -> type[OpenS
 def get_driver(provider: Literal[Provider.RACKSPACE, "rackspace"]) -> type[Rackspace]: ...
 @overload
 def get_driver(provider: Literal[Provider.SOFTLAYER, "softlayer"]) -> type[SoftLayer]: ...
+@overload
+def get_driver(provider: Literal[Provider.TERREMARK, "terremark"]) -> type[Terremark]: ...
 @overload
 def get_driver(provider: Literal[Provider.VCLOUD, "vcloud"]) -> type[VCloud]: ...
 @overload

@@ -188,6 +188,8 @@ class Simulator(ABC):
     """An id that is well-formed, and names no node."""
     findable: ClassVar[bool] = True
     """Whether a node can be found again whose creation was not confirmed."""
+    reachable: ClassVar[bool] = True
+    """Whether its nodes have public addresses of their own."""
     whole: ClassVar[Mapping[str, str]] = {}
     """The keywords by which a driver is told to work in all regions, where it otherwise would not."""
 

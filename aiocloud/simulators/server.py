@@ -51,6 +51,6 @@ def _endpoint(handler: Handler) -> Callable[[web.Request], Awaitable[web.Respons
                 request.transport.close()
             return web.Response(status=500)
         headers = [(name, value) for name, value in answer.headers.items() if name.lower() not in HOP_BY_HOP]
-        return web.Response(status=answer.status, body=answer.body, headers=headers)
+        return web.Response(status=answer.status, reason=answer.reason or None, body=answer.body, headers=headers)
 
     return endpoint

@@ -107,9 +107,18 @@ POLICIES = tuple(
 class World:
     """All of it. `settle` brings it up to date before anybody looks."""
 
-    def __init__(self, now: Callable[[], datetime], boot: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        boot: Callable[[], float],
+        *,
+        vapp_id: Callable[[int], str] = lambda number: f"vapp-{identifier('vapp', number)}",
+        addresses: str = "198.18.0.10",
+    ) -> None:
         self.now = now
         self.boot = boot
+        self._vapp_id = vapp_id
+        self._addresses = IPv4Address(addresses)
         self.vapps: dict[str, VApp] = {}
         self.tasks: dict[str, Task] = {}
         self.failures: list[Failure] = []
@@ -147,13 +156,13 @@ class World:
             raise Failure(400, "DUPLICATE_NAME", f"The VCD entity {name} already exists.")
         number = self._made = self._made + 1
         vapp = VApp(
-            id=f"vapp-{identifier('vapp', number)}",
+            id=self._vapp_id(number),
             machine=f"vm-{identifier('vm', number)}",
             name=name,
             vdc=vdc,
             template=template,
             created=created,
-            address=str(IPv4Address("198.18.0.10") + number),
+            address=str(self._addresses + number),
             mac="00:50:56:" + ":".join(f"{number >> shift & 255:02x}" for shift in (16, 8, 0)),
             network=vdc.networks[0],
             computer_name=name,
