@@ -141,7 +141,7 @@ class TerremarkSimulator(Simulator):
             return refuse(400 if failure.code == "DUPLICATE_NAME" else failure.status, failure.message)
 
     def throttled(self, request: Request, retry_after: float) -> Response:
-        """503: no limits are known, and IIS answers so when it is overrun."""
+        """429. No limits are known: it stands for whatever a gateway in front would say."""
         return Response(
             status=429, reason="Too Many Requests", headers=headers_of({"Retry-After": str(ceil(retry_after))})
         )

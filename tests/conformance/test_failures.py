@@ -212,9 +212,12 @@ def test_a_create_that_is_cancelled_at_any_step_leaves_no_node_that_nobody_names
     for steps in range(400):
 
         async def scenario(driver: Any, steps: int = steps) -> bool:
-            async def after_steps(_: Any) -> None:
-                for _ in range(steps):
-                    await asyncio.sleep(0)
+            async def after_steps(creating: asyncio.Future[Any]) -> None:
+                loop, turn = asyncio.get_running_loop(), asyncio.Event()
+                assert isinstance(loop, virtualtime.VirtualTimeLoop)
+                loop.after_turns(steps + 1, turn.set)  # turns, so that time passes for a create that waits
+                creating.add_done_callback(lambda _: turn.set())
+                await turn.wait()
 
             done, notes = await _cancelled_create(cloud, driver, after_steps)
             left = await cloud.living(driver)
