@@ -18,6 +18,7 @@ from aiocloud.errors import ConfigurationError, ProviderNotFoundError, RetiredPr
 
 if TYPE_CHECKING:
     from aiocloud.driver import Driver
+    from aiocloud.providers.dreamcompute import DreamCompute
     from aiocloud.providers.ec2 import EC2
     from aiocloud.providers.linode import Linode
     from aiocloud.providers.openstack import OpenStack
@@ -30,6 +31,7 @@ PLUGINS = "aiocloud.drivers"
 class Provider(StrEnum):
     """The ids of the providers whose drivers ship with the package."""
 
+    DREAMCOMPUTE = "dreamcompute"
     EC2 = "ec2"
     LINODE = "linode"
     OPENSTACK = "openstack"
@@ -37,6 +39,8 @@ class Provider(StrEnum):
     SOFTLAYER = "softlayer"
 
 
+@overload
+def get_driver(provider: Literal[Provider.DREAMCOMPUTE, "dreamcompute"]) -> type[DreamCompute]: ...
 @overload
 def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
 @overload
