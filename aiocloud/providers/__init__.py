@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aiocloud.driver import Driver
     from aiocloud.providers.dreamcompute import DreamCompute
     from aiocloud.providers.ec2 import EC2
+    from aiocloud.providers.eucalyptus import Eucalyptus
     from aiocloud.providers.linode import Linode
     from aiocloud.providers.openstack import OpenStack
     from aiocloud.providers.rackspace import Rackspace
@@ -33,6 +34,7 @@ class Provider(StrEnum):
 
     DREAMCOMPUTE = "dreamcompute"
     EC2 = "ec2"
+    EUCALYPTUS = "eucalyptus"
     LINODE = "linode"
     OPENSTACK = "openstack"
     RACKSPACE = "rackspace"
@@ -43,6 +45,8 @@ class Provider(StrEnum):
 def get_driver(provider: Literal[Provider.DREAMCOMPUTE, "dreamcompute"]) -> type[DreamCompute]: ...
 @overload
 def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
+@overload
+def get_driver(provider: Literal[Provider.EUCALYPTUS, "eucalyptus"]) -> type[Eucalyptus]: ...
 @overload
 def get_driver(provider: Literal[Provider.LINODE, "linode"]) -> type[Linode]: ...
 @overload
