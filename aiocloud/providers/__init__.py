@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.linode import Linode
     from aiocloud.providers.openstack import OpenStack
     from aiocloud.providers.rackspace import Rackspace
+    from aiocloud.providers.rackspace_first_gen import RackspaceFirstGen
     from aiocloud.providers.softlayer import SoftLayer
 
 PLUGINS = "aiocloud.drivers"
@@ -38,6 +39,7 @@ class Provider(StrEnum):
     LINODE = "linode"
     OPENSTACK = "openstack"
     RACKSPACE = "rackspace"
+    RACKSPACE_FIRST_GEN = "rackspace_first_gen"
     SOFTLAYER = "softlayer"
 
 
@@ -53,6 +55,8 @@ def get_driver(provider: Literal[Provider.LINODE, "linode"]) -> type[Linode]: ..
 def get_driver(provider: Literal[Provider.OPENSTACK, "openstack"]) -> type[OpenStack]: ...
 @overload
 def get_driver(provider: Literal[Provider.RACKSPACE, "rackspace"]) -> type[Rackspace]: ...
+@overload
+def get_driver(provider: Literal[Provider.RACKSPACE_FIRST_GEN, "rackspace_first_gen"]) -> type[RackspaceFirstGen]: ...
 @overload
 def get_driver(provider: Literal[Provider.SOFTLAYER, "softlayer"]) -> type[SoftLayer]: ...
 @overload
