@@ -19,6 +19,7 @@ from aiocloud.errors import ConfigurationError, ProviderNotFoundError, RetiredPr
 if TYPE_CHECKING:
     from aiocloud.driver import Driver
     from aiocloud.providers.ec2 import EC2
+    from aiocloud.providers.gogrid import GoGrid
     from aiocloud.providers.linode import Linode
     from aiocloud.providers.openstack import OpenStack
     from aiocloud.providers.rackspace import Rackspace
@@ -32,6 +33,7 @@ class Provider(StrEnum):
     """The ids of the providers whose drivers ship with the package."""
 
     EC2 = "ec2"
+    GOGRID = "gogrid"
     LINODE = "linode"
     OPENSTACK = "openstack"
     RACKSPACE = "rackspace"
@@ -41,6 +43,8 @@ class Provider(StrEnum):
 
 @overload
 def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
+@overload
+def get_driver(provider: Literal[Provider.GOGRID, "gogrid"]) -> type[GoGrid]: ...
 @overload
 def get_driver(provider: Literal[Provider.LINODE, "linode"]) -> type[Linode]: ...
 @overload
