@@ -229,14 +229,14 @@ class GoGrid(PowerControl):
         """The account's addresses; `state` is "Assigned" or "Unassigned", `kind` "Public" or "Private"."""
         return self._list("/grid/ip/list", raw, datacenter=_id(location), ip__state=state, ip__type=kind)
 
-    async def ex_get_password(self, node: Node) -> Secret:
+    async def ex_get_password(self, node: Node | str) -> Secret:
         """The password of root or Administrator. Raises NotFoundError where there is none yet, ForbiddenError where
         the key's role may not see it.
         """
         async for row in self._list("/support/password/list", raw):
-            if row.get("applicationtype") == "os" and str(dig(row, "server.id")) == node.id:
+            if row.get("applicationtype") == "os" and str(dig(row, "server.id")) == id_of(node):
                 return self.secret(row["password"], "password")
-        raise self.http.errors.stamp(NotFoundError(f"no password of node {node.id} yet"), "/support/password/list")
+        raise self.http.errors.stamp(NotFoundError(f"no password of node {id_of(node)} yet"), "/support/password/list")
 
     async def ex_edit_node(
         self, node: Node | str, *, size: Size | str | None = None, description: str | None = None
