@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from aiocloud.providers.dreamcompute import DreamCompute
     from aiocloud.providers.ec2 import EC2
     from aiocloud.providers.eucalyptus import Eucalyptus
+    from aiocloud.providers.gogrid import GoGrid
     from aiocloud.providers.linode import Linode
     from aiocloud.providers.openstack import OpenStack
     from aiocloud.providers.rackspace import Rackspace
     from aiocloud.providers.rackspace_first_gen import RackspaceFirstGen
+    from aiocloud.providers.slicehost import Slicehost
     from aiocloud.providers.softlayer import SoftLayer
 
 PLUGINS = "aiocloud.drivers"
@@ -36,10 +38,12 @@ class Provider(StrEnum):
     DREAMCOMPUTE = "dreamcompute"
     EC2 = "ec2"
     EUCALYPTUS = "eucalyptus"
+    GOGRID = "gogrid"
     LINODE = "linode"
     OPENSTACK = "openstack"
     RACKSPACE = "rackspace"
     RACKSPACE_FIRST_GEN = "rackspace_first_gen"
+    SLICEHOST = "slicehost"
     SOFTLAYER = "softlayer"
 
 
@@ -50,6 +54,8 @@ def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
 @overload
 def get_driver(provider: Literal[Provider.EUCALYPTUS, "eucalyptus"]) -> type[Eucalyptus]: ...
 @overload
+def get_driver(provider: Literal[Provider.GOGRID, "gogrid"]) -> type[GoGrid]: ...
+@overload
 def get_driver(provider: Literal[Provider.LINODE, "linode"]) -> type[Linode]: ...
 @overload
 def get_driver(provider: Literal[Provider.OPENSTACK, "openstack"]) -> type[OpenStack]: ...
@@ -57,6 +63,8 @@ def get_driver(provider: Literal[Provider.OPENSTACK, "openstack"]) -> type[OpenS
 def get_driver(provider: Literal[Provider.RACKSPACE, "rackspace"]) -> type[Rackspace]: ...
 @overload
 def get_driver(provider: Literal[Provider.RACKSPACE_FIRST_GEN, "rackspace_first_gen"]) -> type[RackspaceFirstGen]: ...
+@overload
+def get_driver(provider: Literal[Provider.SLICEHOST, "slicehost"]) -> type[Slicehost]: ...
 @overload
 def get_driver(provider: Literal[Provider.SOFTLAYER, "softlayer"]) -> type[SoftLayer]: ...
 @overload

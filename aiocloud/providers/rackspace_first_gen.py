@@ -284,7 +284,10 @@ class RackspaceFirstGen(Compute):
         await (await self._http()).call("DELETE", f"/servers/{segment(node)}")
 
     async def reboot_node(self, node: Node | str, *, ex_type: Literal["SOFT", "HARD"] = "SOFT") -> None:
-        """Restart it: politely, or with `ex_type="HARD"` by cutting its power."""
+        """Restart it.
+
+        ex_type  "SOFT" asks the system, "HARD" cuts its power
+        """
         await self._act(node, {"reboot": {"type": ex_type}})
 
     async def _act(self, node: Node | str, action: Mapping[str, Any]) -> None:
