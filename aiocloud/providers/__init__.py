@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.rackspace import Rackspace
     from aiocloud.providers.slicehost import Slicehost
     from aiocloud.providers.softlayer import SoftLayer
+    from aiocloud.providers.voxel import Voxel
 
 PLUGINS = "aiocloud.drivers"
 
@@ -39,6 +40,7 @@ class Provider(StrEnum):
     RACKSPACE = "rackspace"
     SLICEHOST = "slicehost"
     SOFTLAYER = "softlayer"
+    VOXEL = "voxel"
 
 
 @overload
@@ -55,6 +57,8 @@ def get_driver(provider: Literal[Provider.RACKSPACE, "rackspace"]) -> type[Racks
 def get_driver(provider: Literal[Provider.SLICEHOST, "slicehost"]) -> type[Slicehost]: ...
 @overload
 def get_driver(provider: Literal[Provider.SOFTLAYER, "softlayer"]) -> type[SoftLayer]: ...
+@overload
+def get_driver(provider: Literal[Provider.VOXEL, "voxel"]) -> type[Voxel]: ...
 @overload
 def get_driver(provider: str) -> type[Driver]: ...
 
