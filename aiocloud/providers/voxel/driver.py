@@ -22,6 +22,7 @@ from aiocloud.http.together import together
 from aiocloud.mapping import dig
 from aiocloud.models import Image, Location, Node, NodeAuthPassword, Offer, Size
 from aiocloud.providers.voxel.wire import (
+    CODEC,
     ERRORS,
     IMAGE,
     LARGEST,
@@ -29,7 +30,6 @@ from aiocloud.providers.voxel.wire import (
     NODE,
     STATES,
     VIRTUAL,
-    Hapi,
     cores_of,
     elements,
     failed,
@@ -52,7 +52,7 @@ class Voxel(Namesakes, PowerControl):
     retired = Retired(since="2012")
     features = frozenset({"password", "generates_password"})
     states = {"status": STATES}
-    api = Api(errors=ERRORS, codec=Hapi(), limits=Limits(concurrency=4))
+    api = Api(errors=ERRORS, codec=CODEC, limits=Limits(concurrency=4))
 
     def __init__(self, key: str | None = None, secret: str | Secret | None = None, **options: Unpack[Options]) -> None:
         super().__init__(**options)

@@ -55,10 +55,11 @@ class Hapi:
         return answer
 
 
+CODEC = Hapi()
 ERRORS = ErrorTable(
     code="err.@code",
     message=lambda body: dig(body, "err.@msg") or "the request failed, and the API does not say why",
-    codec=Hapi(),
+    codec=CODEC,
     codes={
         "1": InvalidCredsError,
         "9": ForbiddenError,
