@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.rackspace_first_gen import RackspaceFirstGen
     from aiocloud.providers.slicehost import Slicehost
     from aiocloud.providers.softlayer import SoftLayer
+    from aiocloud.providers.voxel import Voxel
 
 PLUGINS = "aiocloud.drivers"
 
@@ -45,6 +46,7 @@ class Provider(StrEnum):
     RACKSPACE_FIRST_GEN = "rackspace_first_gen"
     SLICEHOST = "slicehost"
     SOFTLAYER = "softlayer"
+    VOXEL = "voxel"
 
 
 @overload
@@ -67,6 +69,8 @@ def get_driver(provider: Literal[Provider.RACKSPACE_FIRST_GEN, "rackspace_first_
 def get_driver(provider: Literal[Provider.SLICEHOST, "slicehost"]) -> type[Slicehost]: ...
 @overload
 def get_driver(provider: Literal[Provider.SOFTLAYER, "softlayer"]) -> type[SoftLayer]: ...
+@overload
+def get_driver(provider: Literal[Provider.VOXEL, "voxel"]) -> type[Voxel]: ...
 @overload
 def get_driver(provider: str) -> type[Driver]: ...
 
