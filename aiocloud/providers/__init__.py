@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.linode import Linode
     from aiocloud.providers.openstack import OpenStack
     from aiocloud.providers.rackspace import Rackspace
+    from aiocloud.providers.rimuhosting import RimuHosting
     from aiocloud.providers.softlayer import SoftLayer
 
 PLUGINS = "aiocloud.drivers"
@@ -34,6 +35,7 @@ class Provider(StrEnum):
     LINODE = "linode"
     OPENSTACK = "openstack"
     RACKSPACE = "rackspace"
+    RIMUHOSTING = "rimuhosting"
     SOFTLAYER = "softlayer"
 
 
@@ -45,6 +47,8 @@ def get_driver(provider: Literal[Provider.LINODE, "linode"]) -> type[Linode]: ..
 def get_driver(provider: Literal[Provider.OPENSTACK, "openstack"]) -> type[OpenStack]: ...
 @overload
 def get_driver(provider: Literal[Provider.RACKSPACE, "rackspace"]) -> type[Rackspace]: ...
+@overload
+def get_driver(provider: Literal[Provider.RIMUHOSTING, "rimuhosting"]) -> type[RimuHosting]: ...
 @overload
 def get_driver(provider: Literal[Provider.SOFTLAYER, "softlayer"]) -> type[SoftLayer]: ...
 @overload
