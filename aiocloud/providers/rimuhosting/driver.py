@@ -171,7 +171,7 @@ class RimuHosting(Market, PowerControl):
             ip_request=given(num_ips=ex_num_ips, extra_ip_reason=ex_extra_ip_reason) or None,
             billing_oid=ex_billing_oid,
             host_server_oid=ex_host_server_oid,
-            vps_order_oid_to_clone=int(id_of(ex_clone_of)) if ex_clone_of is not None else None,
+            vps_order_oid_to_clone=_number(ex_clone_of) if ex_clone_of is not None else None,
             file_injection_data=[{"path": "/root/.ssh/authorized_keys", "data_as_string": key}] if key else None,
             meta_data=[{"key_name": word, "value": value} for word, value in {**(tags or {}), MARK: token}.items()],
         )
@@ -248,6 +248,14 @@ def _order(node: Node | str) -> str:
     """The path of an order. It names a domain after the id, at which the server does not look."""
     text = segment(node)
     return f"/orders/{text}" if text.startswith("order-") else f"/orders/order-{text}-x"
+
+
+def _number(node: Node | str) -> int:
+    """The number of an order, by its id or its slug."""
+    text = id_of(node).removeprefix("order-").partition("-")[0]
+    if not text.isdecimal():
+        raise ConfigurationError(f"{id_of(node)!r} is no id of an order")
+    return int(text)
 
 
 def _public_key(auth: NodeAuth | None) -> str | None:

@@ -19,7 +19,7 @@ IMAGE = Shape(
     Image,
     id=at("distro_code"),
     name=at("distro_description"),
-    os=at("distro_description", lambda text: text.split()[0].lower()),
+    os=at("distro_description", lambda text: text.split()[0].lower().rstrip("0123456789")),
     arch=at("distro_code", lambda code: "x86_64" if code.endswith(".64") else None),
 )
 SIZE = Shape(
