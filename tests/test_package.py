@@ -17,6 +17,8 @@ from aiocloud.errors import ProviderNotFoundError, RetiredProviderWarning
 from aiocloud.providers import Provider, get_driver, provider_ids
 from aiocloud.simulators import get_simulator
 
+pytestmark = pytest.mark.filterwarnings("ignore::aiocloud.errors.RetiredProviderWarning")
+
 
 def test_every_public_name_can_be_had() -> None:
     for name in aiocloud.__all__:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.rackspace import Rackspace
     from aiocloud.providers.rimuhosting import RimuHosting
     from aiocloud.providers.softlayer import SoftLayer
+    from aiocloud.providers.vpsnet import VPSNet
 
 PLUGINS = "aiocloud.drivers"
 
@@ -37,6 +38,7 @@ class Provider(StrEnum):
     RACKSPACE = "rackspace"
     RIMUHOSTING = "rimuhosting"
     SOFTLAYER = "softlayer"
+    VPSNET = "vpsnet"
 
 
 @overload
@@ -51,6 +53,8 @@ def get_driver(provider: Literal[Provider.RACKSPACE, "rackspace"]) -> type[Racks
 def get_driver(provider: Literal[Provider.RIMUHOSTING, "rimuhosting"]) -> type[RimuHosting]: ...
 @overload
 def get_driver(provider: Literal[Provider.SOFTLAYER, "softlayer"]) -> type[SoftLayer]: ...
+@overload
+def get_driver(provider: Literal[Provider.VPSNET, "vpsnet"]) -> type[VPSNet]: ...
 @overload
 def get_driver(provider: str) -> type[Driver]: ...
 

@@ -70,7 +70,7 @@ class Market(Compute):
 
         async def places() -> list[Location]:
             rows = [row for plan in await self._plans(raw) if (row := plan.get("offered_at_data_center"))]
-            distinct = {row["data_center_location_code"]: row for row in rows}
+            distinct = {row.get("data_center_location_code"): row for row in rows}
             return [located(self.http.read(LOCATION, row)) for row in distinct.values()]
 
         return Pager.of(places)
