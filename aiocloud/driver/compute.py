@@ -296,6 +296,14 @@ class Compute(Driver):
             )
         return base64.b64encode(raw).decode()
 
+    def user_data_text(self, user_data: str | bytes | None) -> str | None:
+        """User data for an API that takes plain text. Raises ConfigurationError for too much, and for no UTF-8."""
+        self.encoded_user_data(user_data)  # refuses too much
+        try:
+            return user_data.decode() if isinstance(user_data, bytes) else user_data
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(f"{self.provider} takes user data that is text, in UTF-8") from error
+
     def refuse_auth(self, auth: NodeAuth) -> ConfigurationError:
         """The error for a way of signing in that the provider does not offer."""
         ways = ", ".join(sorted(self.features & {"ssh_key", "password", "generates_password"})) or "nothing"

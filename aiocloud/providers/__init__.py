@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from aiocloud.providers.openstack import OpenStack
     from aiocloud.providers.rackspace import Rackspace
     from aiocloud.providers.rackspace_first_gen import RackspaceFirstGen
+    from aiocloud.providers.rimuhosting import RimuHosting
     from aiocloud.providers.slicehost import Slicehost
     from aiocloud.providers.softlayer import SoftLayer
     from aiocloud.providers.voxel import Voxel
+    from aiocloud.providers.vpsnet import VPSNet
 
 PLUGINS = "aiocloud.drivers"
 
@@ -44,9 +46,11 @@ class Provider(StrEnum):
     OPENSTACK = "openstack"
     RACKSPACE = "rackspace"
     RACKSPACE_FIRST_GEN = "rackspace_first_gen"
+    RIMUHOSTING = "rimuhosting"
     SLICEHOST = "slicehost"
     SOFTLAYER = "softlayer"
     VOXEL = "voxel"
+    VPSNET = "vpsnet"
 
 
 @overload
@@ -66,11 +70,15 @@ def get_driver(provider: Literal[Provider.RACKSPACE, "rackspace"]) -> type[Racks
 @overload
 def get_driver(provider: Literal[Provider.RACKSPACE_FIRST_GEN, "rackspace_first_gen"]) -> type[RackspaceFirstGen]: ...
 @overload
+def get_driver(provider: Literal[Provider.RIMUHOSTING, "rimuhosting"]) -> type[RimuHosting]: ...
+@overload
 def get_driver(provider: Literal[Provider.SLICEHOST, "slicehost"]) -> type[Slicehost]: ...
 @overload
 def get_driver(provider: Literal[Provider.SOFTLAYER, "softlayer"]) -> type[SoftLayer]: ...
 @overload
 def get_driver(provider: Literal[Provider.VOXEL, "voxel"]) -> type[Voxel]: ...
+@overload
+def get_driver(provider: Literal[Provider.VPSNET, "vpsnet"]) -> type[VPSNet]: ...
 @overload
 def get_driver(provider: str) -> type[Driver]: ...
 

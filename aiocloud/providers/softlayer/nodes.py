@@ -90,7 +90,7 @@ class Nodes(Shop, Keys, PowerControl):
             size=id_of(size),
             image=id_of(image),
             location=self._place(location),
-            user_data=self._user_data(user_data),
+            user_data=self.user_data_text(user_data),
             hourly=ex_hourly,
             private_network_only=ex_private_network_only,
             local_disk=ex_local_disk,
@@ -182,14 +182,6 @@ class Nodes(Shop, Keys, PowerControl):
     def _node(self, payload: Any) -> Node:
         node: Node = self._read(NODE, payload)
         return node
-
-    def _user_data(self, user_data: str | bytes | None) -> str | None:
-        """User data as the API takes it: text, and no base64."""
-        self.encoded_user_data(user_data)  # refuses too much
-        try:
-            return user_data.decode() if isinstance(user_data, bytes) else user_data
-        except UnicodeDecodeError as error:
-            raise ConfigurationError("softlayer takes user data that is text, in UTF-8") from error
 
     def _place(self, location: Location | str | None) -> str:
         place = id_of(location) if location is not None else self.region
