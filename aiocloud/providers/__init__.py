@@ -19,6 +19,7 @@ from aiocloud.errors import ConfigurationError, ProviderNotFoundError, RetiredPr
 if TYPE_CHECKING:
     from aiocloud.driver import Driver
     from aiocloud.providers.ec2 import EC2
+    from aiocloud.providers.ibm_vpc import IBMVPC
     from aiocloud.providers.linode import Linode
     from aiocloud.providers.openstack import OpenStack
     from aiocloud.providers.rackspace import Rackspace
@@ -31,6 +32,7 @@ class Provider(StrEnum):
     """The ids of the providers whose drivers ship with the package."""
 
     EC2 = "ec2"
+    IBM_VPC = "ibm_vpc"
     LINODE = "linode"
     OPENSTACK = "openstack"
     RACKSPACE = "rackspace"
@@ -39,6 +41,8 @@ class Provider(StrEnum):
 
 @overload
 def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
+@overload
+def get_driver(provider: Literal[Provider.IBM_VPC, "ibm_vpc"]) -> type[IBMVPC]: ...
 @overload
 def get_driver(provider: Literal[Provider.LINODE, "linode"]) -> type[Linode]: ...
 @overload
