@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -11,17 +10,16 @@ from functools import partial
 from typing import Any
 
 from aiocloud.creation import Creation
-from aiocloud.driver import KeyPairs, NodeAuth, PowerControl, id_of, segment
-from aiocloud.errors import CloudError, ConfigurationError, ConflictError, NotFoundError
+from aiocloud.driver import NodeAuth, PowerControl, id_of, segment
+from aiocloud.errors import CloudError, ConfigurationError, NotFoundError
 from aiocloud.http.client import Client
 from aiocloud.http.paging import OnePage, Pager
 from aiocloud.http.together import together
 from aiocloud.mapping import raw
-from aiocloud.models import Image, KeyPair, Location, Node, NodeAuthSSHKey, Size
-from aiocloud.providers.ibm_vpc.account import Regional
+from aiocloud.models import Image, Location, Node, Size
+from aiocloud.providers.ibm_vpc.keys import OURS, Keys
 from aiocloud.providers.ibm_vpc.shapes import (
     IMAGE,
-    KEY_PAIR,
     NODE,
     SIZE,
     STATES,
@@ -34,11 +32,8 @@ from aiocloud.providers.ibm_vpc.shapes import (
 
 log = logging.getLogger("aiocloud")
 
-OURS = "aiocloud-"
-"""What the names of floating addresses begin with that are released with their node."""
 
-
-class IBMVPC(Regional, PowerControl, KeyPairs):
+class IBMVPC(Keys, PowerControl):
     """Needs an API key, which is exchanged for tokens.
 
     `region` is one of IBM's regions ("eu-de"), several, or "all"; without one it is "us-south". A location is a zone of
@@ -59,7 +54,7 @@ class IBMVPC(Regional, PowerControl, KeyPairs):
 
         async def pagers() -> list[Pager[Node]]:
             regions = await self._regions() if location is None else [region_of(id_of(location))]
-            return await together(*[partial(self._nodes_in, await self._at(region)) for region in regions])
+            return [*await together(*[partial(self._nodes_in, await self._at(region)) for region in regions])]
 
         if location is None:
             return Pager.chain(pagers)
@@ -103,14 +98,16 @@ class IBMVPC(Regional, PowerControl, KeyPairs):
         """The instance as it is now."""
         http = await self._of(node)
         payload = await http.call("GET", f"/instances/{segment(node)}")
-        floating = [each for found in await self._floating(http, payload) for each in found]
-        return http.read(NODE, with_addresses(payload, floating_by_target(floating)))
+        return http.read(NODE, with_addresses(payload, floating_by_target(await self._floating(http, payload))))
 
-    async def _floating(self, http: Client, payload: Any) -> list[list[Any]]:
+    async def _floating(self, http: Client, payload: Any) -> list[Any]:
         """The floating addresses of an instance, as the API tells them."""
-        targets = [{"target.id": id_} for id_ in attached(payload)]
-        path = "/floating_ips"
-        return await together(*[partial(_whole, http.list(path, raw, items=path[1:], params=each)) for each in targets])
+
+        def at(id_: str) -> Pager[Any]:
+            return http.list("/floating_ips", raw, items="floating_ips", params={"target.id": id_})
+
+        found = await together(*[partial(at, id_) for id_ in attached(payload)])
+        return [each for some in found for each in some]
 
     async def create_node(
         self,
@@ -212,7 +209,7 @@ class IBMVPC(Regional, PowerControl, KeyPairs):
         """Delete the instance, after the floating address that `create_node` gave it; others are only detached."""
         http = await self._of(node)
         payload = await http.call("GET", f"/instances/{segment(node)}")
-        for each in [one for found in await self._floating(http, payload) for one in found]:
+        for each in await self._floating(http, payload):
             if each["name"].startswith(OURS):
                 with suppress(NotFoundError):
                     await http.call("DELETE", f"/floating_ips/{segment(each['id'])}")
@@ -246,56 +243,6 @@ class IBMVPC(Regional, PowerControl, KeyPairs):
             return user_data.decode() if isinstance(user_data, bytes) else user_data
         except UnicodeDecodeError as error:
             raise ConfigurationError("ibm_vpc takes user data that is text, in UTF-8") from error
-
-    # ---- key pairs ----
-
-    def list_key_pairs(self, *, ex_location: Location | str | None = None) -> Pager[KeyPair]:
-        """The keys of a region."""
-        return self._list("/keys", KEY_PAIR, ex_location)
-
-    async def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:
-        """Make a public key, RSA or Ed25519, known in the first region. Neither name nor key can be there twice."""
-        return await self._add_key(self.ex_client(self._home), name, key_material)
-
-    async def delete_key_pair(self, key_pair: KeyPair | str) -> None:
-        """Remove the key of that name from the first region."""
-        known = await self.get_key_pair(key_pair) if isinstance(key_pair, str) else key_pair
-        await self.ex_client(self._home).call("DELETE", f"/keys/{segment(known)}")
-
-    async def forget_public_key(self, public_key: str, *, location: Location | str | None = None) -> None:
-        """Remove the key from the region of that place, if it is there."""
-        http = await self._at(location)
-        if (pair := await _key_of(http, public_key)) is not None:
-            with suppress(NotFoundError):
-                await http.call("DELETE", f"/keys/{segment(pair)}")
-
-    async def _add_key(self, http: Client, name: str, key: str) -> KeyPair:
-        kind = "ed25519" if key.startswith("ssh-ed25519") else "rsa"
-        body = {"name": name, "public_key": key.strip(), "type": kind}
-        return http.read(KEY_PAIR, await http.call("POST", "/keys", json=body))
-
-    async def _key_ids(self, http: Client, auth: NodeAuth | None) -> list[str]:
-        match auth:
-            case NodeAuthSSHKey(public_key) | KeyPair(public_key=str(public_key)):
-                return [(await self._known_key(http, public_key)).id]
-            case KeyPair(name=name):
-                found = [pair async for pair in http.list("/keys", KEY_PAIR, items="keys") if pair.name == name]
-                if not found:
-                    raise self._missing(f"no key pair {name!r}")
-                return [found[0].id]
-        return []
-
-    async def _known_key(self, http: Client, public_key: str) -> KeyPair:
-        """The key of that material, imported if the region does not have it."""
-        if (pair := await _key_of(http, public_key)) is not None:
-            return pair
-        material = " ".join(public_key.split()[:2])
-        try:
-            return await self._add_key(http, f"{OURS}{hashlib.sha256(material.encode()).hexdigest()[:20]}", public_key)
-        except ConflictError:  # somebody else was faster
-            if (pair := await _key_of(http, public_key)) is None:
-                raise
-            return pair
 
     # ---- what only IBM Cloud VPC has ----
 
@@ -338,19 +285,9 @@ class IBMVPC(Regional, PowerControl, KeyPairs):
         await (await self._at(location)).call("DELETE", f"/floating_ips/{segment(floating_ip_id)}")
 
 
-async def _whole(pager: Pager[Any]) -> list[Any]:
-    return await pager
-
-
 async def _in_zone(nodes: Pager[Node], wanted: str) -> list[Node]:
     """The nodes of a zone; all, where it is a region that is wanted. There is no filter for it."""
     return [node for node in await nodes if wanted in (node.location, region_of(node.location or ""))]
-
-
-async def _key_of(http: Client, public_key: str) -> KeyPair | None:
-    material = public_key.split()[:2]
-    known = await http.list("/keys", KEY_PAIR, items="keys")
-    return next((pair for pair in known if (pair.public_key or "").split()[:2] == material), None)
 
 
 def _boot_volume(gigabytes: int | None) -> Mapping[str, Any] | None:

@@ -81,6 +81,14 @@ def attached(payload: Any) -> list[str]:
     return list(dict.fromkeys(found))
 
 
+def _state(payload: Any) -> NodeState:
+    """The word for it; one that was to start, and could not, is no machine that somebody has stopped."""
+    state = one_of(STATES, NodeState.UNKNOWN)(payload["status"])
+    codes = [str(dig(reason, "code")) for reason in payload.get("status_reasons") or ()]
+    failed = state is NodeState.STOPPED and any(code.startswith("cannot_start") for code in codes)
+    return NodeState.ERROR if failed else state
+
+
 def _private_ips(payload: Any) -> tuple[str, ...]:
     """The addresses of its interfaces, the first interface first; 0.0.0.0 stands for one that is still to come."""
     interfaces = [payload.get("primary_network_interface"), *(payload.get("network_interfaces") or ())]
@@ -142,7 +150,7 @@ NODE = Shape(
     Node,
     id=at("id"),
     name=at("name"),
-    state=at("status", one_of(STATES, NodeState.UNKNOWN)),
+    state=_state,
     public_ips=at("floating_ips", tuple),
     private_ips=_private_ips,
     size=at("profile.name"),

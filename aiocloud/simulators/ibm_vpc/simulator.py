@@ -83,7 +83,7 @@ class IBMVPCSimulator(Simulator):
         super().__init__(**world)
         self._key = api_key
         self._region = region
-        self._tokens: dict[str, datetime] = {}
+        self._given: dict[str, datetime] = {}
         self.world = World(now=lambda: self.now(), boot=lambda: self.boot)
 
     @property
@@ -93,7 +93,7 @@ class IBMVPCSimulator(Simulator):
 
     def expire_tokens(self) -> None:
         """Refuse all tokens that were given so far."""
-        self._tokens.clear()
+        self._given.clear()
 
     def nodes(self) -> Iterable[Instance]:
         """The instances."""
@@ -161,7 +161,7 @@ class IBMVPCSimulator(Simulator):
             return _response(400, {"context": context, "errorCode": "BXNIM0415E", "errorMessage": words})
         issued = int(self.now().timestamp())
         token = _jwt({"iam_id": "IBMid-1", "iat": issued, "exp": issued + LIFE})
-        self._tokens[token] = self.now() + timedelta(seconds=LIFE)
+        self._given[token] = self.now() + timedelta(seconds=LIFE)
         answer = {"access_token": token, "refresh_token": "not_supported", "token_type": "Bearer"}
         return _response(200, {**answer, "expires_in": LIFE, "expiration": issued + LIFE, "scope": "ibm openid"})
 
@@ -189,7 +189,7 @@ class IBMVPCSimulator(Simulator):
 
     def _authenticate(self, request: Request) -> None:
         kind, _, token = request.headers.get("Authorization", "").partition(" ")
-        ends = self._tokens.get(token)
+        ends = self._given.get(token)
         if kind != "Bearer" or ends is None or self.now() >= ends:
             raise RefusedError(401, "not_authorized", "The IAM token is missing, expired or not valid")
 
