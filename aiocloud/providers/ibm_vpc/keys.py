@@ -20,9 +20,9 @@ OURS = "aiocloud-"
 class Keys(Regional, KeyPairs):
     """The keys of the regions."""
 
-    def list_key_pairs(self, *, ex_location: Location | str | None = None) -> Pager[KeyPair]:
-        """The keys of a region."""
-        return self._list("/keys", KEY_PAIR, ex_location)
+    def list_key_pairs(self) -> Pager[KeyPair]:
+        """The keys of the driver's first region."""
+        return self._list("/keys", KEY_PAIR, None)
 
     async def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:
         """Make a public key, RSA or Ed25519, known in the first region. Neither name nor key can be there twice."""
