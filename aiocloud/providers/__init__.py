@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aiocloud.driver import Driver
     from aiocloud.providers.ec2 import EC2
     from aiocloud.providers.linode import Linode
+    from aiocloud.providers.opennebula import OpenNebula
     from aiocloud.providers.openstack import OpenStack
     from aiocloud.providers.rackspace import Rackspace
     from aiocloud.providers.softlayer import SoftLayer
@@ -32,6 +33,7 @@ class Provider(StrEnum):
 
     EC2 = "ec2"
     LINODE = "linode"
+    OPENNEBULA = "opennebula"
     OPENSTACK = "openstack"
     RACKSPACE = "rackspace"
     SOFTLAYER = "softlayer"
@@ -41,6 +43,8 @@ class Provider(StrEnum):
 def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
 @overload
 def get_driver(provider: Literal[Provider.LINODE, "linode"]) -> type[Linode]: ...
+@overload
+def get_driver(provider: Literal[Provider.OPENNEBULA, "opennebula"]) -> type[OpenNebula]: ...
 @overload
 def get_driver(provider: Literal[Provider.OPENSTACK, "openstack"]) -> type[OpenStack]: ...
 @overload
