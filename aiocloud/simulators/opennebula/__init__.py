@@ -17,7 +17,7 @@ from typing import Any
 from aiocloud.http.message import Request, Response, headers_of
 from aiocloud.simulators import xmlrpc
 from aiocloud.simulators.base import Simulator
-from aiocloud.simulators.opennebula.methods import METHODS
+from aiocloud.simulators.opennebula.methods import METHODS, call
 from aiocloud.simulators.opennebula.world import RUNNING, VM, Refusal, World, authentication, authorization
 from aiocloud.simulators.ssh import Machine
 from aiocloud.values import Secret
@@ -95,10 +95,10 @@ class OpenNebulaSimulator(Simulator):
             return _fault(-506, f"Method '{name}' not defined")
         try:
             self._authenticate(name, params)
-            result = METHODS[name](self.world, *params[1:])
+            result = call(self.world, name, params[1:])
         except Refusal as no:
             return _no(name, no)
-        except (TypeError, ValueError):
+        except TypeError:
             return _fault(-501, "Value of type other than expected")
         return _answer([True, result, 0, -1, -1])
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_type_hints
 
 from aiocloud.simulators.opennebula.templates import Template, element, parse
 from aiocloud.simulators.opennebula.world import (
@@ -272,3 +273,13 @@ METHODS: Mapping[str, Method] = {
     "one.vmpool.infoextended": vm_pool,
     "one.vnpool.info": network_pool,
 }
+
+
+def call(world: World, name: str, parameters: Sequence[Any]) -> Any:
+    """What a method answers. Raises TypeError for parameters of another number, or of other types, than it takes."""
+    method = METHODS[name]
+    inspect.signature(method).bind(world, *parameters)
+    kinds = [kind for parameter, kind in get_type_hints(method).items() if parameter not in ("world", "return")]
+    if any(type(value) is not kind for value, kind in zip(parameters, kinds, strict=False)):
+        raise TypeError("Value of type other than expected")
+    return method(world, *parameters)
