@@ -18,11 +18,16 @@ from aiocloud.errors import ConfigurationError, ProviderNotFoundError, RetiredPr
 
 if TYPE_CHECKING:
     from aiocloud.driver import Driver
+    from aiocloud.providers.dreamcompute import DreamCompute
     from aiocloud.providers.ec2 import EC2
+    from aiocloud.providers.eucalyptus import Eucalyptus
+    from aiocloud.providers.gogrid import GoGrid
     from aiocloud.providers.linode import Linode
     from aiocloud.providers.opennebula import OpenNebula
     from aiocloud.providers.openstack import OpenStack
     from aiocloud.providers.rackspace import Rackspace
+    from aiocloud.providers.rackspace_first_gen import RackspaceFirstGen
+    from aiocloud.providers.slicehost import Slicehost
     from aiocloud.providers.softlayer import SoftLayer
 
 PLUGINS = "aiocloud.drivers"
@@ -31,16 +36,27 @@ PLUGINS = "aiocloud.drivers"
 class Provider(StrEnum):
     """The ids of the providers whose drivers ship with the package."""
 
+    DREAMCOMPUTE = "dreamcompute"
     EC2 = "ec2"
+    EUCALYPTUS = "eucalyptus"
+    GOGRID = "gogrid"
     LINODE = "linode"
     OPENNEBULA = "opennebula"
     OPENSTACK = "openstack"
     RACKSPACE = "rackspace"
+    RACKSPACE_FIRST_GEN = "rackspace_first_gen"
+    SLICEHOST = "slicehost"
     SOFTLAYER = "softlayer"
 
 
 @overload
+def get_driver(provider: Literal[Provider.DREAMCOMPUTE, "dreamcompute"]) -> type[DreamCompute]: ...
+@overload
 def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
+@overload
+def get_driver(provider: Literal[Provider.EUCALYPTUS, "eucalyptus"]) -> type[Eucalyptus]: ...
+@overload
+def get_driver(provider: Literal[Provider.GOGRID, "gogrid"]) -> type[GoGrid]: ...
 @overload
 def get_driver(provider: Literal[Provider.LINODE, "linode"]) -> type[Linode]: ...
 @overload
@@ -49,6 +65,10 @@ def get_driver(provider: Literal[Provider.OPENNEBULA, "opennebula"]) -> type[Ope
 def get_driver(provider: Literal[Provider.OPENSTACK, "openstack"]) -> type[OpenStack]: ...
 @overload
 def get_driver(provider: Literal[Provider.RACKSPACE, "rackspace"]) -> type[Rackspace]: ...
+@overload
+def get_driver(provider: Literal[Provider.RACKSPACE_FIRST_GEN, "rackspace_first_gen"]) -> type[RackspaceFirstGen]: ...
+@overload
+def get_driver(provider: Literal[Provider.SLICEHOST, "slicehost"]) -> type[Slicehost]: ...
 @overload
 def get_driver(provider: Literal[Provider.SOFTLAYER, "softlayer"]) -> type[SoftLayer]: ...
 @overload
