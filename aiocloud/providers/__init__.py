@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from aiocloud.driver import Driver
     from aiocloud.providers.dreamcompute import DreamCompute
     from aiocloud.providers.ec2 import EC2
+    from aiocloud.providers.ecp import ECP
     from aiocloud.providers.eucalyptus import Eucalyptus
     from aiocloud.providers.gogrid import GoGrid
     from aiocloud.providers.linode import Linode
@@ -38,6 +39,7 @@ class Provider(StrEnum):
 
     DREAMCOMPUTE = "dreamcompute"
     EC2 = "ec2"
+    ECP = "ecp"
     EUCALYPTUS = "eucalyptus"
     GOGRID = "gogrid"
     LINODE = "linode"
@@ -53,6 +55,8 @@ class Provider(StrEnum):
 def get_driver(provider: Literal[Provider.DREAMCOMPUTE, "dreamcompute"]) -> type[DreamCompute]: ...
 @overload
 def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
+@overload
+def get_driver(provider: Literal[Provider.ECP, "ecp"]) -> type[ECP]: ...
 @overload
 def get_driver(provider: Literal[Provider.EUCALYPTUS, "eucalyptus"]) -> type[Eucalyptus]: ...
 @overload
