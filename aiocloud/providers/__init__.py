@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from aiocloud.driver import Driver
     from aiocloud.providers.dreamcompute import DreamCompute
     from aiocloud.providers.ec2 import EC2
+    from aiocloud.providers.ecp import ECP
     from aiocloud.providers.eucalyptus import Eucalyptus
     from aiocloud.providers.gogrid import GoGrid
     from aiocloud.providers.ibm_vpc import IBMVPC
     from aiocloud.providers.linode import Linode
+    from aiocloud.providers.opennebula import OpenNebula
     from aiocloud.providers.openstack import OpenStack
     from aiocloud.providers.rackspace import Rackspace
     from aiocloud.providers.rackspace_first_gen import RackspaceFirstGen
@@ -41,10 +43,12 @@ class Provider(StrEnum):
 
     DREAMCOMPUTE = "dreamcompute"
     EC2 = "ec2"
+    ECP = "ecp"
     EUCALYPTUS = "eucalyptus"
     GOGRID = "gogrid"
     IBM_VPC = "ibm_vpc"
     LINODE = "linode"
+    OPENNEBULA = "opennebula"
     OPENSTACK = "openstack"
     RACKSPACE = "rackspace"
     RACKSPACE_FIRST_GEN = "rackspace_first_gen"
@@ -60,6 +64,8 @@ def get_driver(provider: Literal[Provider.DREAMCOMPUTE, "dreamcompute"]) -> type
 @overload
 def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
 @overload
+def get_driver(provider: Literal[Provider.ECP, "ecp"]) -> type[ECP]: ...
+@overload
 def get_driver(provider: Literal[Provider.EUCALYPTUS, "eucalyptus"]) -> type[Eucalyptus]: ...
 @overload
 def get_driver(provider: Literal[Provider.GOGRID, "gogrid"]) -> type[GoGrid]: ...
@@ -67,6 +73,8 @@ def get_driver(provider: Literal[Provider.GOGRID, "gogrid"]) -> type[GoGrid]: ..
 def get_driver(provider: Literal[Provider.IBM_VPC, "ibm_vpc"]) -> type[IBMVPC]: ...
 @overload
 def get_driver(provider: Literal[Provider.LINODE, "linode"]) -> type[Linode]: ...
+@overload
+def get_driver(provider: Literal[Provider.OPENNEBULA, "opennebula"]) -> type[OpenNebula]: ...
 @overload
 def get_driver(provider: Literal[Provider.OPENSTACK, "openstack"]) -> type[OpenStack]: ...
 @overload
