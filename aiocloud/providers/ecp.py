@@ -19,13 +19,12 @@ from aiocloud.errors import (
     CapacityError,
     ConfigurationError,
     ConflictError,
-    InvalidRequestError,
     NotFoundError,
     QuotaExceededError,
 )
 from aiocloud.http.auth import HeaderAuth, with_headers
-from aiocloud.http.client import Api, chain
-from aiocloud.http.errors import ErrorsInside, ErrorTable
+from aiocloud.http.client import Api
+from aiocloud.http.errors import ErrorTable
 from aiocloud.http.message import Handler, Request, Response, headers_of
 from aiocloud.http.paging import Pager
 from aiocloud.http.redact import Redactor
@@ -45,7 +44,14 @@ STATES = {
     "suspended": NodeState.SUSPENDED,
 }
 
+
+def _refused(body: Any) -> int | None:
+    """A success may say no, and means it."""
+    return 0 if str(dig(body, "errno") or 0) != "0" else None
+
+
 ERRORS = ErrorTable(
+    refused=_refused,
     code="errno",
     texts={  # the numbers are on no record, and of the sentences only the first
         "*[Nn]o such*": NotFoundError,
@@ -57,8 +63,6 @@ ERRORS = ErrorTable(
         "*capacity*": CapacityError,
     },
 )
-INSIDE = replace(ERRORS, texts={**ERRORS.texts, "*": InvalidRequestError})
-"""How a success says no: whatever it says, it is a definite one."""
 
 
 def _addresses(payload: Mapping[str, Any], *, private: bool) -> tuple[str, ...]:
@@ -169,8 +173,7 @@ class ECP(OnePlace, Namesakes, PowerControl):
         if not username:
             raise ConfigurationError("ecp needs `username`")
         guard = Guard(username, self.secret(password, "password"), self.redactor)
-        inside = ErrorsInside(INSIDE, lambda body: str(dig(body, "errno") or 0) != "0", now=self.now)
-        self.http = self.connect(auth=chain(inside, guard))
+        self.http = self.connect(auth=guard)
 
     # ---- lists ----
 
