@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from aiocloud.driver.base import id_of
 from aiocloud.driver.compute import Compute
 from aiocloud.errors import ConfigurationError
@@ -14,7 +12,7 @@ from aiocloud.models import Location
 class OnePlace(Compute):
     """Nodes that cannot be put anywhere but in `place`."""
 
-    place: ClassVar[Location]
+    place: Location
 
     def list_locations(self) -> Pager[Location]:
         """The one place that there is."""
