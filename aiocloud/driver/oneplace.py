@@ -22,7 +22,7 @@ class OnePlace(Compute):
 
         return Pager.of(places)
 
-    def refuse_elsewhere(self, location: Location | str | None) -> None:
+    def _refuse_elsewhere(self, location: Location | str | None) -> None:
         """Raises ConfigurationError for any other place."""
         if location is not None and id_of(location) != self.place.id:
             message = f"{self.provider} knows one location, {self.place.id!r}, and no {id_of(location)!r}"

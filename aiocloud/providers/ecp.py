@@ -1,4 +1,4 @@
-"""Enomaly ECP (Elastic Computing Platform), REST as in its releases 3.3 and 3.5: https://en.wikipedia.org/wiki/Enomaly"""
+"""Enomaly ECP, REST of releases 3.3 to 3.5: https://github.com/apache/libcloud/blob/v3.3.1/libcloud/compute/drivers/ecp.py"""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class ECP(OnePlace, Namesakes, PowerControl):
 
     provider = "ecp"
     title = "Enomaly ECP"
-    website = "https://en.wikipedia.org/wiki/Enomaly"
+    website = "https://www.enomaly.com/"
     protocol = "ECP 3, REST, JSON"
     retired = Retired(since="2011")
     place = PLACE
@@ -200,7 +200,7 @@ class ECP(OnePlace, Namesakes, PowerControl):
         return self._list("network", "networks", raw)
 
     def _list(self, what: str, items: str, shape: Any, location: Location | str | None = None) -> Pager[Any]:
-        self.refuse_elsewhere(location)
+        self._refuse_elsewhere(location)
         return self.http.list(f"{PREFIX}/{what}/list", shape, items=items)
 
     # ---- nodes ----
@@ -228,7 +228,7 @@ class ECP(OnePlace, Namesakes, PowerControl):
         ex_disk     what the API calls `disk`; no record tells more
         """
         self.refuse_what_is_not_offered(auth, user_data, tags)
-        self.refuse_elsewhere(location)
+        self._refuse_elsewhere(location)
         fields = {
             "name": name,
             "package": id_of(image),
@@ -252,18 +252,18 @@ class ECP(OnePlace, Namesakes, PowerControl):
         return str(networks[0]["uuid"])
 
     async def destroy_node(self, node: Node | str, *, ex_wait: float = 600.0) -> None:
-        """Stop the VM, wait until it is off, and delete it: the API deletes no other.
+        """Stop the VM, wait up to `ex_wait` seconds until it is off, and delete it: the API deletes no other.
 
-        Raises WaitTimeoutError if it is not off after `ex_wait` seconds.
+        Raises WaitTimeoutError if it does not go off.
         """
         await self._switched_off(node, ex_wait)
         with suppress(NotFoundError):  # an earlier request, whose answer was lost, has done it
             await self._act(node, "delete", repeatable=True)
 
     async def reboot_node(self, node: Node | str, *, ex_wait: float = 600.0) -> None:
-        """Stop the VM, wait until it is off, and start it: the API has no such verb.
+        """Stop the VM, wait up to `ex_wait` seconds until it is off, and start it: the API has no such verb.
 
-        If it is cancelled or fails on the way, the VM may stay off.
+        If this is cancelled or fails on the way, the VM may stay off.
         """
         await self._switched_off(node, ex_wait)
         await self._act(node, "start")

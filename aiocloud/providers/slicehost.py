@@ -158,17 +158,17 @@ class Slicehost(OnePlace, Namesakes):
 
     def list_nodes(self, *, location: Location | str | None = None) -> Pager[Node]:
         """All slices."""
-        self.refuse_elsewhere(location)
+        self._refuse_elsewhere(location)
         return self.http.list("/slices.xml", NODE, items="items")
 
     def list_images(self, *, location: Location | str | None = None) -> Pager[Image]:
         """The images that slices can be built from. See also `ex_list_backups`."""
-        self.refuse_elsewhere(location)
+        self._refuse_elsewhere(location)
         return self.http.list("/images.xml", IMAGE, items="items")
 
     def list_sizes(self, *, location: Location | str | None = None) -> Pager[Size]:
         """The flavors, with their prices a month. How large their disks are the API does not tell."""
-        self.refuse_elsewhere(location)
+        self._refuse_elsewhere(location)
         where = id_of(location) if location is not None else None
 
         async def sizes() -> list[Size]:
@@ -207,7 +207,7 @@ class Slicehost(OnePlace, Namesakes):
         ex_backup  the id of a backup to build it from, in place of an image
         """
         self.refuse_what_is_not_offered(auth, user_data, tags)
-        self.refuse_elsewhere(location)
+        self._refuse_elsewhere(location)
         slice_ = {"name": name, "flavor-id": _number("size", id_of(size)), **_source(image, ex_backup)}
         body = CODEC.encode("slice", slice_)
 
