@@ -18,6 +18,7 @@ from aiocloud.errors import ConfigurationError, ProviderNotFoundError, RetiredPr
 
 if TYPE_CHECKING:
     from aiocloud.driver import Driver
+    from aiocloud.providers.dreamhost import DreamHost
     from aiocloud.providers.ec2 import EC2
     from aiocloud.providers.linode import Linode
     from aiocloud.providers.openstack import OpenStack
@@ -32,6 +33,7 @@ PLUGINS = "aiocloud.drivers"
 class Provider(StrEnum):
     """The ids of the providers whose drivers ship with the package."""
 
+    DREAMHOST = "dreamhost"
     EC2 = "ec2"
     LINODE = "linode"
     OPENSTACK = "openstack"
@@ -41,6 +43,8 @@ class Provider(StrEnum):
     VPSNET = "vpsnet"
 
 
+@overload
+def get_driver(provider: Literal[Provider.DREAMHOST, "dreamhost"]) -> type[DreamHost]: ...
 @overload
 def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
 @overload

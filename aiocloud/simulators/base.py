@@ -188,6 +188,8 @@ class Simulator(ABC):
     """An id that is well-formed, and names no node."""
     findable: ClassVar[bool] = True
     """Whether a node can be found again whose creation was not confirmed."""
+    named: ClassVar[bool] = True
+    """Whether a node bears the name that it was given."""
     whole: ClassVar[Mapping[str, str]] = {}
     """The keywords by which a driver is told to work in all regions, where it otherwise would not."""
 
