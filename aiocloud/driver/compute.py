@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import inspect
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, Unpack
 
@@ -13,7 +13,14 @@ import anyio
 
 from aiocloud.deploy.ssh import HowToSignIn, signing_in
 from aiocloud.driver.base import Driver, id_of
-from aiocloud.errors import CloudError, ConfigurationError, NodeStateError, NotFoundError, WaitTimeoutError
+from aiocloud.errors import (
+    CloudError,
+    ConfigurationError,
+    ConflictError,
+    NodeStateError,
+    NotFoundError,
+    WaitTimeoutError,
+)
 from aiocloud.http.paging import Pager
 from aiocloud.models import (
     Image,
@@ -253,6 +260,27 @@ class Compute(Driver):
     def failure_reason(self, node: Node) -> str | None:
         """Why a node failed, in the provider's words; None where it does not say."""
         return None
+
+    async def once_allowed(
+        self, node: Node | str, act: Callable[[], Awaitable[Any]], *, wait: float, period: float = 5.0
+    ) -> None:
+        """Do what ends a node, as soon as the provider does not refuse it for a node that is busy.
+
+        A ConflictError is taken for that, and `act` tried again every `period` seconds, for `wait` seconds; then it is
+        raised. For a node that has ended already nothing is left to do.
+        """
+        patience = anyio.current_time() + wait
+        while True:
+            try:
+                await act()
+            except ConflictError:
+                if (await self.get_node(node)).state is NodeState.TERMINATED:
+                    return  # an earlier call, or one whose answer was lost, has done it
+                if anyio.current_time() + period > patience:
+                    raise
+                await anyio.sleep(period)
+            else:
+                return
 
     async def _look(self, node: Node | str, wanted: Sequence[NodeState], patience: float) -> Node | None:
         try:

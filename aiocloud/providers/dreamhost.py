@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 from aiocloud.creation import Creation
-from aiocloud.driver import Compute, NodeAuth, Options, id_of
-from aiocloud.driver.base import Retired
+from aiocloud.driver import NodeAuth, Options, Retired, id_of
+from aiocloud.driver.oneplace import OnePlace
 from aiocloud.errors import (
     CapacityError,
     ConfigurationError,
@@ -37,7 +37,7 @@ LISTED = {"list_ps": NodeState.RUNNING, "list_pending_ps": NodeState.PENDING}
 SIZES = {"minimum": 300, "low": 1000, "default": 2300, "high": 3000, "maximum": 4000}
 """Memory in MB: any number between the first and the last could be had; the names are libcloud's."""
 
-PLACE = "us"
+PLACE = Location(id="us", name="DreamHost", country="US", provider="dreamhost")
 USED = "unique_id_already_used"
 
 ERRORS = ErrorTable(
@@ -76,7 +76,7 @@ NODE = Shape(
     private_ips=lambda row: _addresses(row, private=True),
     size=at("memory_mb", _size),
     image=at("type"),
-    location=lambda row: PLACE,
+    location=lambda row: PLACE.id,
     created_at=at("start_date", timestamp),
 )
 ORDER = Shape(
@@ -85,11 +85,10 @@ ORDER = Shape(
     name=at("id"),
     state=lambda row: LISTED["list_pending_ps"],
     image=at("type"),
-    location=lambda row: PLACE,
+    location=lambda row: PLACE.id,
 )
 IMAGE = Shape(Image, id=at("image"), name=lambda row: row.get("description") or row["image"])
 SIZE = Shape(Size, id=at("name"), name=at("name"), ram=at("ram"))
-LOCATION = Shape(Location, id=at("id"), name=at("name"), country=at("country"))
 
 
 class Keyed:
@@ -110,7 +109,7 @@ class Keyed:
         return await send(replace(request, body=request.body + b"&" + urlencode(fields).encode()))
 
 
-class DreamHost(Compute):
+class DreamHost(OnePlace):
     """Needs an API key that may call the commands `dreamhost_ps-*`.
 
     A machine is called a "ps"; it is named by the provider, and nothing else: `create_node` has no use for a name.
@@ -121,6 +120,7 @@ class DreamHost(Compute):
     website = "https://www.dreamhost.com/"
     protocol = "DreamHost panel API, JSON"
     retired = Retired(since="2015", successor="dreamcompute")
+    place = PLACE
     states = {"listed by": LISTED}
     api = Api(errors=ERRORS)
 
@@ -176,14 +176,6 @@ class DreamHost(Compute):
 
         return Pager.of(sizes)
 
-    def list_locations(self) -> Pager[Location]:
-        """One, in the United States: the API knows of no places."""
-
-        async def places() -> list[Location]:
-            return [self.http.read(LOCATION, {"id": PLACE, "name": "DreamHost", "country": "US"})]
-
-        return Pager.of(places)
-
     # ---- nodes ----
 
     async def get_node(self, node: Node | str) -> Node:
@@ -215,8 +207,7 @@ class DreamHost(Compute):
         ex_account_id     the account that it is for
         """
         self.refuse_what_is_not_offered(auth, user_data, tags)
-        if location is not None and id_of(location) != PLACE:
-            raise ConfigurationError(f"dreamhost has one location, {PLACE!r}, and no {id_of(location)!r}")
+        self.refuse_elsewhere(location)
         kind = id_of(image)
         order = {"type": kind, "size": str(_memory(size)), "movedata": "yes" if ex_move_data else "no"}
         order |= {"account_id": ex_account_id} if ex_account_id else {}

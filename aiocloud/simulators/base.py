@@ -188,6 +188,8 @@ class Simulator(ABC):
     """An id that is well-formed, and names no node."""
     findable: ClassVar[bool] = True
     """Whether a node can be found again whose creation was not confirmed."""
+    unpaged: ClassVar[int] = 1
+    """How many questions a list of nodes takes where it has no pages."""
     named: ClassVar[bool] = True
     """Whether a node bears the name that it was given."""
     whole: ClassVar[Mapping[str, str]] = {}

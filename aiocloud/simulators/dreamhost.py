@@ -62,6 +62,7 @@ class DreamHostSimulator(Simulator):
     unknown_node = "ps99999"
     findable = False
     named = False
+    unpaged = 2  # machines, and orders
     as_of = date(2010, 9, 2)
     facts = "The sizes are those that libcloud had of DreamHost in 2010; the API told neither them nor prices."
 

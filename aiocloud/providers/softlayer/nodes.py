@@ -15,7 +15,7 @@ from aiocloud.errors import CloudError, ConfigurationError, ConflictError
 from aiocloud.http.paging import Pager
 from aiocloud.http.together import together
 from aiocloud.mapping import dig, raw
-from aiocloud.models import Image, KeyPair, Location, Node, NodeAuthPassword, NodeAuthSSHKey, NodeState, Size
+from aiocloud.models import Image, KeyPair, Location, Node, NodeAuthPassword, NodeAuthSSHKey, Size
 from aiocloud.providers.softlayer.guests import GUEST, MASK, NODE, POWER, Order, tag_words
 from aiocloud.providers.softlayer.keys import Keys
 from aiocloud.providers.softlayer.services import equal
@@ -147,18 +147,7 @@ class Nodes(Shop, Keys, PowerControl):
         SoftLayer refuses that while a transaction runs on it, as one does while it is made. This is waited for, up to
         `ex_wait` seconds; then, or at once with 0, ConflictError is raised. See also `ex_cancel_at_anniversary`.
         """
-        patience = anyio.current_time() + ex_wait
-        while True:
-            try:
-                await self._act(node, "deleteObject")
-            except ConflictError:
-                if (await self.get_node(node)).state is NodeState.TERMINATED:
-                    return  # an earlier call, or one whose answer was lost, has done it
-                if anyio.current_time() + 5.0 > patience:
-                    raise
-                await anyio.sleep(5.0)
-            else:
-                return
+        await self.once_allowed(node, lambda: self._act(node, "deleteObject"), wait=ex_wait)
 
     async def reboot_node(self, node: Node | str) -> None:
         """Restart the operating system: politely, and by force if it does not listen."""
