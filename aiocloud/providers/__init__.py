@@ -19,6 +19,7 @@ from aiocloud.errors import ConfigurationError, ProviderNotFoundError, RetiredPr
 if TYPE_CHECKING:
     from aiocloud.driver import Driver
     from aiocloud.providers.dreamcompute import DreamCompute
+    from aiocloud.providers.dreamhost import DreamHost
     from aiocloud.providers.ec2 import EC2
     from aiocloud.providers.ecp import ECP
     from aiocloud.providers.eucalyptus import Eucalyptus
@@ -42,6 +43,7 @@ class Provider(StrEnum):
     """The ids of the providers whose drivers ship with the package."""
 
     DREAMCOMPUTE = "dreamcompute"
+    DREAMHOST = "dreamhost"
     EC2 = "ec2"
     ECP = "ecp"
     EUCALYPTUS = "eucalyptus"
@@ -61,6 +63,8 @@ class Provider(StrEnum):
 
 @overload
 def get_driver(provider: Literal[Provider.DREAMCOMPUTE, "dreamcompute"]) -> type[DreamCompute]: ...
+@overload
+def get_driver(provider: Literal[Provider.DREAMHOST, "dreamhost"]) -> type[DreamHost]: ...
 @overload
 def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
 @overload
