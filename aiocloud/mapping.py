@@ -29,6 +29,7 @@ Paths are deliberately dumb: keys joined by dots. For anything cleverer, give a 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
@@ -172,6 +173,24 @@ def is_private(address: str) -> bool:
     return any(parsed in network for network in _PRIVATE)
 
 
+def addresses(found: Iterable[str | None], *, private: bool) -> tuple[str, ...]:
+    """Those of these addresses that are private, or are not, each once; what is no address at all is passed over.
+
+    >>> addresses(["10.0.0.7", None, "", "dhcp", "203.0.113.7", "10.0.0.7"], private=True)
+    ('10.0.0.7',)
+    """
+    known = [each for each in dict.fromkeys(found) if each and _is_address(each)]
+    return tuple(each for each in known if is_private(each) is private)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def timestamp(text: str) -> datetime:
     """An aware datetime from ISO 8601 text; text without a zone is UTC.
 
@@ -180,3 +199,13 @@ def timestamp(text: str) -> datetime:
     """
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def system_in(name: str) -> tuple[str | None, str | None]:
+    """The family and the version of the operating system in an image's name, as far as the name begins with them.
+
+    >>> system_in("CentOS 5.3 (32-bit)"), system_in("Red Hat EL 6.0"), system_in("Arch"), system_in("2nd try")
+    (('centos', '5.3'), ('red hat', '6.0'), ('arch', None), (None, None))
+    """
+    found = re.match(r"\s*(red hat|[a-z]+)\b[^\d(]*(\d[\w.]*)?", name, re.IGNORECASE)
+    return (found[1].lower(), found[2]) if found else (None, None)

@@ -12,7 +12,19 @@ import aiohttp
 import aioresponses.core
 import pytest
 
-PREFIXES = ("AIOCLOUD_", "AWS_", "LINODE_", "OS_", "RACKSPACE_", "SL_", "SOFTLAYER_", "VCD_")
+PREFIXES = (
+    "AIOCLOUD_",
+    "AWS_",
+    "IBMCLOUD_",
+    "IC_",
+    "LINODE_",
+    "OS_",
+    "RACKSPACE_",
+    "SL_",
+    "SOFTLAYER_",
+    "VCD_",
+    "VPC_",
+)
 
 
 @pytest.fixture(autouse=True)

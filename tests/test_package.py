@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 import aiocloud
-from aiocloud.driver import Compute, KeyPairs, PowerControl, Retired
+from aiocloud.driver import Compute, Retired
 from aiocloud.errors import ProviderNotFoundError, RetiredProviderWarning
 from aiocloud.providers import Provider, get_driver, provider_ids
 from aiocloud.simulators import get_simulator
+
+pytestmark = pytest.mark.filterwarnings("ignore::aiocloud.errors.RetiredProviderWarning")
 
 
 def test_every_public_name_can_be_had() -> None:
@@ -63,7 +65,7 @@ def test_an_id_may_be_written_in_any_case(text: str) -> None:
 
 
 def test_an_unknown_provider_is_answered_with_those_there_are() -> None:
-    with pytest.raises(ProviderNotFoundError, match="There are: ec2, linode"):
+    with pytest.raises(ProviderNotFoundError, match=r"There are: .*ec2, .*linode"):
         get_driver("zzzz")
 
 
@@ -103,6 +105,7 @@ def test_every_public_method_of_a_driver_is_documented() -> None:
 
 @pytest.mark.parametrize("provider", list(Provider))
 def test_what_only_one_provider_has_carries_the_prefix(provider: Provider) -> None:
-    shared = {name for base in (Compute, PowerControl, KeyPairs) for name in dir(base)}
+    bases = [base for base in get_driver(provider).__mro__ if base.__module__.startswith("aiocloud.driver.")]
+    shared = {name for base in bases for name in vars(base)}
     own = {name for name, _ in inspect.getmembers(get_driver(provider), inspect.isfunction)} - shared
     assert not [name for name in own if not name.startswith(("_", "ex_"))]

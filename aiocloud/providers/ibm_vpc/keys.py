@@ -1,0 +1,75 @@
+"""SSH keys, of which each region has its own."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+
+from aiocloud.driver import KeyPairs, NodeAuth, segment
+from aiocloud.errors import ConflictError, NotFoundError
+from aiocloud.http.client import Client
+from aiocloud.http.paging import Pager
+from aiocloud.models import KeyPair, Location, NodeAuthSSHKey
+from aiocloud.providers.ibm_vpc.account import Regional
+from aiocloud.providers.ibm_vpc.shapes import KEY_PAIR
+
+OURS = "aiocloud-"
+"""What the names begin with of things that were made for a node: keys, and floating addresses that go with it."""
+
+
+class Keys(Regional, KeyPairs):
+    """The keys of the regions."""
+
+    def list_key_pairs(self) -> Pager[KeyPair]:
+        """The keys of the driver's first region."""
+        return self._list("/keys", KEY_PAIR, None)
+
+    async def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:
+        """Make a public key, RSA or Ed25519, known in the first region. Neither name nor key can be there twice."""
+        return await self._add_key(self.ex_client(self._home), name, key_material)
+
+    async def delete_key_pair(self, key_pair: KeyPair | str) -> None:
+        """Remove the key of that name from the first region."""
+        known = await self.get_key_pair(key_pair) if isinstance(key_pair, str) else key_pair
+        await self.ex_client(self._home).call("DELETE", f"/keys/{segment(known)}")
+
+    async def forget_public_key(self, public_key: str, *, location: Location | str | None = None) -> None:
+        """Remove the key from the region of that place, if it is there."""
+        http = await self._at(location)
+        if (pair := await _key_of(http, public_key)) is not None:
+            with suppress(NotFoundError):
+                await http.call("DELETE", f"/keys/{segment(pair)}")
+
+    async def _add_key(self, http: Client, name: str, key: str) -> KeyPair:
+        kind = "ed25519" if key.startswith("ssh-ed25519") else "rsa"
+        body = {"name": name, "public_key": key.strip(), "type": kind}
+        return http.read(KEY_PAIR, await http.call("POST", "/keys", json=body))
+
+    async def _key_ids(self, http: Client, auth: NodeAuth | None) -> list[str]:
+        match auth:
+            case NodeAuthSSHKey(public_key) | KeyPair(public_key=str(public_key)):
+                return [(await self._known_key(http, public_key)).id]
+            case KeyPair(name=name):
+                found = [pair async for pair in http.list("/keys", KEY_PAIR, items="keys") if pair.name == name]
+                if not found:
+                    raise self._missing(f"no key pair {name!r}")
+                return [found[0].id]
+        return []
+
+    async def _known_key(self, http: Client, public_key: str) -> KeyPair:
+        """The key of that material, imported if the region does not have it."""
+        if (pair := await _key_of(http, public_key)) is not None:
+            return pair
+        material = " ".join(public_key.split()[:2])
+        try:
+            return await self._add_key(http, f"{OURS}{hashlib.sha256(material.encode()).hexdigest()[:20]}", public_key)
+        except ConflictError:  # somebody else was faster
+            if (pair := await _key_of(http, public_key)) is None:
+                raise
+            return pair
+
+
+async def _key_of(http: Client, public_key: str) -> KeyPair | None:
+    material = public_key.split()[:2]
+    known = await http.list("/keys", KEY_PAIR, items="keys")
+    return next((pair for pair in known if (pair.public_key or "").split()[:2] == material), None)
