@@ -29,6 +29,7 @@ Paths are deliberately dumb: keys joined by dots. For anything cleverer, give a 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
@@ -180,3 +181,13 @@ def timestamp(text: str) -> datetime:
     """
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def system_in(name: str) -> tuple[str | None, str | None]:
+    """The family and the version of the operating system in an image's name, as far as the name begins with them.
+
+    >>> system_in("CentOS 5.3 (32-bit)"), system_in("Red Hat EL 6.0"), system_in("Arch"), system_in("2nd try")
+    (('centos', '5.3'), ('red hat', '6.0'), ('arch', None), (None, None))
+    """
+    found = re.match(r"\s*(red hat|[a-z]+)\b[^\d(]*(\d[\w.]*)?", name, re.IGNORECASE)
+    return (found[1].lower(), found[2]) if found else (None, None)

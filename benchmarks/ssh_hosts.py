@@ -96,13 +96,13 @@ def middle(uses: Sequence[Use], figure: Callable[[Use], float]) -> float:
 
 
 def ratio(ours: Sequence[Use], theirs: Sequence[Use], figure: Callable[[Use], float]) -> float:
-    """The median of what each round says, since a machine's pace changes from round to round."""
-    return statistics.median(figure(one) / figure(other) for one, other in zip(ours, theirs, strict=True))
+    """Of the least that each has needed: what else a machine does only adds to it."""
+    return min(map(figure, ours)) / min(map(figure, theirs))
 
 
 def spent(uses: Uses) -> str:
-    figures = ", ".join(f"{name} {middle(uses[name, number], cpu):.1f}" for name, number in (OURS, BARE, FABRIC))
-    return f"ms a host: {figures}"
+    figures = ", ".join(f"{name} {min(map(cpu, uses[name, number])):.1f}" for name, number in (OURS, BARE, FABRIC))
+    return f"the least of {ROUNDS} rounds, ms a host: {figures}"
 
 
 def table(title: str, uses: Uses) -> Table:

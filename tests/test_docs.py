@@ -28,6 +28,8 @@ SESSIONS = [session for page in PAGES for session in SESSION.findall(page.read_t
 TODAY = date(2026, 11, 1)
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
+pytestmark = pytest.mark.filterwarnings("ignore::aiocloud.errors.RetiredProviderWarning")
+
 
 def examples(*, of_fleets: bool) -> list[object]:
     return [

@@ -124,6 +124,7 @@ def _common(to: Parser, *, after: bool, formats: Sequence[str] = (*FORMATS, INVE
     group = to.add_argument_group("common options")
     add = group.add_argument
     add("--sandbox", action="store_true", help="ask simulated clouds in place of real ones", **unless)
+    add("--retired", action="store_true", help="with simulated clouds: those that are no more, too", **unless)
     add("--account", action="append", metavar="NAME", dest=f"account{suffix}", help="only this account (repeatable)")
     add("--provider", action="append", metavar="ID", dest=f"provider{suffix}", help="only this provider (repeatable)")
     add("--format", choices=formats, help="how to write the answer", **(unless or {"default": "table"}))

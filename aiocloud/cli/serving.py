@@ -16,7 +16,7 @@ from typing import Any
 
 from aiocloud.accounts import OWN_FILE, Account
 from aiocloud.cli.output import UsageError, say
-from aiocloud.cli.session import simulated
+from aiocloud.cli.session import simulated_clouds
 from aiocloud.deploy.hostkeys import KNOWN_HOSTS, alias_of
 from aiocloud.deploy.keys import make_key
 from aiocloud.errors import ConfigurationError
@@ -32,7 +32,7 @@ KEY = "id_ed25519"
 
 async def run(arguments: Namespace, today: date) -> int:
     """Serve until interrupted, which is how it ends well."""
-    chosen = simulated(arguments.provider, arguments.account)
+    chosen = simulated_clouds(arguments)
     if arguments.port + len(chosen) + 1 > 65536:
         raise UsageError(f"there are not {len(chosen) + 1} ports from {arguments.port} on")
     async with AsyncExitStack() as running:

@@ -10,7 +10,7 @@ from typing import Any
 from aiocloud.cli.output import complain, tell
 from aiocloud.errors import AiocloudError, ConfigurationError
 from aiocloud.fleet import Coverage, Failure, Fleet, sandbox
-from aiocloud.fleet.sandbox import ACCOUNT
+from aiocloud.fleet.sandbox import ACCOUNT, simulated
 from aiocloud.simulators import get_simulator, simulator_ids
 
 COMPLETE, FAILED, INCOMPLETE = 0, 1, 3
@@ -25,7 +25,7 @@ async def open_fleet(arguments: Namespace, *, nodes: int = 0, ssh: bool = False)
     """The fleet that the arguments name. In the sandbox, each cloud has so many `nodes`, which take `ssh` or do not."""
     options: dict[str, Any] = {} if arguments.deadline is None else {"deadline": arguments.deadline}
     if arguments.sandbox:
-        chosen = simulated(arguments.provider, arguments.account)
+        chosen = simulated_clouds(arguments)
         async with sandbox(chosen, nodes=nodes, ssh=ssh, **options) as fleet:
             yield fleet
         return
@@ -34,10 +34,11 @@ async def open_fleet(arguments: Namespace, *, nodes: int = 0, ssh: bool = False)
         yield fleet
 
 
-def simulated(providers: Sequence[str], accounts: Sequence[str] = ()) -> list[str]:
-    """The simulated clouds of these names. Raises ConfigurationError for one that there is not."""
-    wanted = {provider.lower().replace("-", "_") for provider in providers}
-    chosen = [get_simulator(name).provider for name in sorted(wanted)] or simulator_ids()
+def simulated_clouds(arguments: Namespace) -> list[str]:
+    """The simulated clouds that the arguments name, or all. Raises ConfigurationError for one that there is not."""
+    accounts: Sequence[str] = arguments.account
+    wanted = {name.lower().replace("-", "_") for name in arguments.provider or _providers_of(accounts)}
+    chosen = [get_simulator(name).provider for name in sorted(wanted)] or simulated(retired=arguments.retired)
     for account in accounts:
         if account not in (ACCOUNT, *(f"{provider}/{ACCOUNT}" for provider in chosen)):
             known = ", ".join(f"{provider}/{ACCOUNT}" for provider in chosen)
@@ -45,6 +46,13 @@ def simulated(providers: Sequence[str], accounts: Sequence[str] = ()) -> list[st
     if not accounts or ACCOUNT in accounts:
         return chosen
     return [provider for provider in chosen if f"{provider}/{ACCOUNT}" in accounts]
+
+
+def _providers_of(accounts: Sequence[str]) -> list[str]:
+    """The providers that are named in `provider/sandbox`, where all accounts are."""
+    parted = [account.rpartition("/") for account in accounts]
+    every = all(provider in simulator_ids() and name == ACCOUNT for provider, _, name in parted)
+    return [provider for provider, _, _ in parted] if every else []
 
 
 def warn_of_sandbox(arguments: Namespace) -> None:

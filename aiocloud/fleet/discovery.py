@@ -43,7 +43,7 @@ def discover(environment: Environment, providers: Iterable[str] | None = None) -
 def _found(provider: str, environment: Environment) -> Iterator[Account | Unusable]:
     """What the provider's own tools would find."""
     try:
-        driver = _driver(provider)
+        driver = driver_of(provider)
         if driver.retired is None:
             yield from driver.accounts(environment)
     except Exception as error:  # a driver may be anybody's, and its mistakes cost the other providers nothing
@@ -61,7 +61,7 @@ def _free(account: Account, taken: set[tuple[str, str]]) -> str:
     return next(name for name in chain([account.name], numbered) if (account.provider, name) not in taken)
 
 
-def _driver(provider: str) -> type[Driver]:
+def driver_of(provider: str) -> type[Driver]:
     """The driver. Nobody asked for a retired one by name here, so nobody is warned."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RetiredProviderWarning)
@@ -75,7 +75,7 @@ def without_account(taken: Iterable[str], providers: Iterable[str] | None = None
         if provider in known:
             continue
         try:
-            driver = _driver(provider)
+            driver = driver_of(provider)
         except Exception:  # noqa: S112 - a driver that cannot be had has no public face; `discover` tells of it
             continue
         if driver.public and driver.retired is None and issubclass(driver, Compute):

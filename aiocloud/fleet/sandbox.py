@@ -13,6 +13,7 @@ from aiocloud.accounts import Account
 from aiocloud.deploy.hostkeys import HostKeys, Peer, Trusted, read_public_key
 from aiocloud.deploy.keys import make_key
 from aiocloud.deploy.ssh import SSH
+from aiocloud.fleet.discovery import driver_of
 from aiocloud.fleet.fleet import Fleet
 from aiocloud.simulators import get_simulator, simulator_ids
 from aiocloud.simulators.base import Simulator, WorldClock
@@ -25,10 +26,17 @@ ACCOUNT = "sandbox"
 
 @asynccontextmanager
 async def sandbox(
-    providers: Iterable[str] | None = None, *, latency: float = 0.0, nodes: int = 0, ssh: bool = False, **options: Any
+    providers: Iterable[str] | None = None,
+    *,
+    retired: bool = False,
+    latency: float = 0.0,
+    nodes: int = 0,
+    ssh: bool = False,
+    **options: Any,
 ) -> AsyncIterator[Fleet]:
     """Serve simulated clouds until the context is left; yields a fleet with an account at each.
 
+    Without `providers`, these are the clouds that there are today, and with `retired` those that are no more, too.
     Each cloud lives on the day of which its facts are, so that prices carry that date. `latency` is the delay of
     every answer in seconds, `nodes` how many nodes each cloud has from the beginning; `options` are those of `Fleet`.
     With `ssh`, the nodes can be signed in to: they know a key that is made for this fleet, and the fleet knows theirs.
@@ -39,7 +47,7 @@ async def sandbox(
     async with AsyncExitStack() as running:
         accounts = []
         key = make_key("sandbox") if ssh else None
-        for provider in providers if providers is not None else simulator_ids():
+        for provider in providers if providers is not None else simulated(retired=retired):
             kind = get_simulator(provider)
             clock = WorldClock(datetime.combine(kind.as_of, time(12), UTC) if kind.as_of else None)
             simulator = kind(now=clock, latency=latency)
@@ -52,6 +60,11 @@ async def sandbox(
             base = await running.enter_async_context(serve(simulator))
             accounts.append(account_at(simulator, base, **more))
         yield await running.enter_async_context(Fleet(accounts=accounts, **options))
+
+
+def simulated(*, retired: bool = False) -> list[str]:
+    """The providers that have a simulator, but for those that are no more, unless they are asked for."""
+    return [provider for provider in simulator_ids() if retired or driver_of(provider).retired is None]
 
 
 def account_at(simulator: Simulator, base: URL, name: str = ACCOUNT, **options: Any) -> Account:

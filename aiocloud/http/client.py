@@ -59,6 +59,11 @@ def stack(layers: Sequence[Layer], transport: Handler) -> Handler:
     return reduce(around, reversed(layers), transport)
 
 
+def chain(*layers: Layer) -> Layer:
+    """One layer out of several, the first one outermost."""
+    return lambda request, send: stack(layers, send)(request)
+
+
 class Client:
     """Speaks to one API for one account.
 

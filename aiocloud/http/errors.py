@@ -169,6 +169,27 @@ def page_title(response: Response) -> str:
     return f' (a page titled "{title}")' if title else ""
 
 
+class ErrorsInside:
+    """A layer: raises for a no that comes as a success, as the decoded body tells `failed`.
+
+    HTTP's status is no part of such an error.
+    """
+
+    def __init__(self, table: ErrorTable, failed: Callable[[Any], bool], *, now: Callable[[], datetime]) -> None:
+        self._table = table
+        self._failed = failed
+        self._now = now
+
+    async def __call__(self, request: Request, send: Handler) -> Response:
+        """Pass on what is a success inside, too; what cannot be read is for whoever decodes it."""
+        response = await send(request)
+        if response.ok and self._failed(self._table._decode(response)):
+            error = self._table.read(response, self._now())
+            error.status = None
+            raise error
+        return response
+
+
 class ErrorLayer:
     """A layer: raises for every answer that is no success, and says of every failure whose it is."""
 

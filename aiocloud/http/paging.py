@@ -86,27 +86,28 @@ class TokenPaging(Paging):
 
 @dataclass(frozen=True, slots=True)
 class NumberedPaging(Paging):
-    """Pages have numbers, from 1, and each says (under dotted `pages`) how many there are."""
+    """Pages have numbers, from `start`, and each says (under dotted `pages`) how many there are."""
 
     param: str
     pages: str
     size: Params | None = None
+    start: int = 1
 
     def first(self) -> Params:
-        """Page 1."""
-        return {**(self.size or {}), self.param: "1"}
+        """The page that `start` names."""
+        return {**(self.size or {}), self.param: str(self.start)}
 
     def following(self, page: Page) -> Params | None:
         """The next number, up to the last."""
         number = int(page.params[self.param]) + 1
-        return {**page.params, self.param: str(number)} if number <= self._count(page) else None
+        return {**page.params, self.param: str(number)} if number < self._end(page) else None
 
     def rest(self, first: Page) -> Iterable[Params]:
-        """All the numbers after 1; not a list of them, since the count may be a lie."""
-        return ({**first.params, self.param: str(number)} for number in range(2, self._count(first) + 1))
+        """All the numbers after the first; not a list of them, since the count may be a lie."""
+        return ({**first.params, self.param: str(number)} for number in range(self.start + 1, self._end(first)))
 
-    def _count(self, page: Page) -> int:
-        return int(dig(page.payload, self.pages) or 1)
+    def _end(self, page: Page) -> int:
+        return self.start + int(dig(page.payload, self.pages) or 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ SECRET_HEADERS = frozenset(
     }
 )
 
+SECRET_PARAMETERS = frozenset({"api_sig"})
+"""What in a query proves who asks, for as long as it holds."""
+
 
 class Redactor:
     """Replaces known secrets in text. Credentials and tokens are added as they become known."""

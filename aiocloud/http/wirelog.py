@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 
 import anyio
+from yarl import URL
 
 from aiocloud.errors import CloudError
 from aiocloud.http.message import Handler, Headers, Request, Response
-from aiocloud.http.redact import SECRET_HEADERS, Redactor
+from aiocloud.http.redact import SECRET_HEADERS, SECRET_PARAMETERS, Redactor
 
 log = logging.getLogger("aiocloud.http")
 
@@ -40,11 +41,16 @@ class WireLog:
             self._who,
             request.operation,
             request.method,
-            self._redactor.clean(str(request.url.with_user(None))),  # what a URL says before an @ may be a password
+            self._url(request.url),
             self._headers(request.headers),
             outcome,
             1000 * (anyio.current_time() - began),
         )
+
+    def _url(self, url: URL) -> str:
+        hidden = {name: "***" for name in url.query if name in SECRET_PARAMETERS}
+        url = url.update_query(hidden) if hidden else url
+        return self._redactor.clean(str(url.with_user(None)))  # what a URL says before an @ may be a password
 
     def _headers(self, headers: Headers) -> dict[str, str]:
         return {

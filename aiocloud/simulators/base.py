@@ -188,6 +188,8 @@ class Simulator(ABC):
     """An id that is well-formed, and names no node."""
     findable: ClassVar[bool] = True
     """Whether a node can be found again whose creation was not confirmed."""
+    unpaged: ClassVar[int] = 1
+    """How many questions a list of nodes takes where it has no pages."""
     whole: ClassVar[Mapping[str, str]] = {}
     """The keywords by which a driver is told to work in all regions, where it otherwise would not."""
 

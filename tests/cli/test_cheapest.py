@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from aiocloud.simulators import simulator_ids
+from aiocloud.fleet.sandbox import simulated
 from aiocloud.simulators.linode import LinodeSimulator
 from tests.cli.conftest import Ran
 
@@ -113,7 +113,7 @@ def test_the_cheapest_of_the_whole_sandbox_is_the_cheapest_of_its_clouds(run: Ca
     asked = ("cheapest", "--ram", "4G", "--outside", "US", "--format", "json")
     ran = run("--sandbox", *asked)
     assert ran.status == 0
-    each = [json.loads(run("--sandbox", "--provider", cloud, *asked).out)["items"][:1] for cloud in simulator_ids()]
+    each = [json.loads(run("--sandbox", "--provider", cloud, *asked).out)["items"][:1] for cloud in simulated()]
     best = min(Decimal(item["hourly"]) for items in each for item in items)
     assert Decimal(json.loads(ran.out)["items"][0]["hourly"]) == best
 

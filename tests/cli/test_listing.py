@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from aiocloud.cli.records import record
+from aiocloud.fleet.sandbox import simulated
 from aiocloud.models import Node, Price
-from aiocloud.simulators import simulator_ids
 from aiocloud.simulators.base import Hang
 from aiocloud.simulators.linode import LinodeSimulator
 from aiocloud.values import FrozenMap, Secret
@@ -131,4 +131,15 @@ def test_the_wire_is_shown_on_request_without_the_token(
 def test_the_whole_sandbox_answers(run: Callable[..., Ran]) -> None:
     told = json.loads(run("--sandbox", "nodes", "--format", "json").out)
     assert told["failures"] == []
-    assert {node["provider"] for node in told["items"]} == set(simulator_ids())
+    assert {node["provider"] for node in told["items"]} == set(simulated())
+
+
+def test_clouds_that_are_no_more_are_asked_on_request_alone(run: Callable[..., Ran]) -> None:
+    clouds = set(simulated(retired=True))
+    assert set(simulated()) < clouds
+    ran = run("--sandbox", "--retired", "nodes", "--format", "json")
+    assert ran.status == 0
+    assert {node["provider"] for node in json.loads(ran.out)["items"]} == clouds
+    named = run("--sandbox", "--account", "slicehost/sandbox", "nodes", "--format", "jsonl")
+    assert (named.status, len(named.out.splitlines())) == (0, 2)
+    assert "Slicehost closed in" in named.err

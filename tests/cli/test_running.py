@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from aiocloud.simulators import simulator_ids
+from aiocloud.fleet.sandbox import simulated
 from aiocloud.simulators.linode import LinodeSimulator
 from tests.cli.conftest import Ran
 
@@ -22,7 +22,7 @@ def test_every_cloud_is_visited_and_lines_are_shown_with_the_address(run: Run) -
     ran = run("run", "--sandbox", "--", "hostname")
     assert (ran.status, ran.err) == (0, "")
     *lines, summary = ran.out.splitlines()
-    count = 2 * len(simulator_ids())
+    count = 2 * len(simulated())
     assert summary == f"{count} nodes: {count} ok"
     assert len(lines) == count
     assert "[198.18.0.1] out: linode1001" in lines

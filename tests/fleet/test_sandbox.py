@@ -13,8 +13,9 @@ import pytest
 
 import aiocloud
 from aiocloud.fleet import OfferReport, sandbox
+from aiocloud.fleet.sandbox import simulated
 from aiocloud.http.retry import Retry
-from aiocloud.simulators import get_simulator, simulator_ids
+from aiocloud.simulators import get_simulator
 
 PACKAGE = Path(aiocloud.__file__).parent
 FACTS = PACKAGE / "simulators" / "facts"
@@ -57,7 +58,7 @@ def report() -> OfferReport:
 def test_every_simulated_cloud_answers_and_says_how_much(report: OfferReport) -> None:
     assert not report.failures
     answered = {coverage.scope.provider for coverage in report.coverage if coverage.status == "answered"}
-    assert answered == set(simulator_ids())
+    assert answered == set(simulated())
     assert all(coverage.items for coverage in report.coverage if coverage.scope.provider in ("ec2", "linode"))
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from aiocloud.simulators import simulator_ids
+from aiocloud.fleet.sandbox import simulated
 from tests.interop.conftest import official
 
 
@@ -68,7 +68,7 @@ def ansible(program: str, *argv: str) -> str:
 
 
 def test_our_own_command_reaches_all_nodes_through_the_jump_host(folder: Path) -> None:
-    count = 2 * len(simulator_ids())
+    count = 2 * len(simulated())
     assert f"\n{count} nodes: {count} ok\n" in aiocloud(folder, "run", "--", "hostname")
 
 
@@ -121,4 +121,4 @@ def test_ansible_reads_the_inventory_as_it_was_meant(folder: Path, inventory: Pa
 def test_ansible_runs_a_command_on_every_node(inventory: Path) -> None:
     out = ansible("ansible", "-i", str(inventory), "all", "-m", "raw", "-a", "hostname")
     count = len(re.findall(r"CHANGED \| rc=0", out))
-    assert count >= 2 * len(simulator_ids())
+    assert count >= 2 * len(simulated())

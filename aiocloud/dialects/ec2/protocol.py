@@ -149,9 +149,9 @@ def filters(wanted: Mapping[str, str | Iterable[str]] | None) -> list[Mapping[st
 
 
 class Query:
-    """Speaks the dialect through a client, to one endpoint; `location` is where that is."""
+    """Speaks the dialect through a client, to one endpoint; `location` is where that is, if all is in one place."""
 
-    def __init__(self, client: Client, location: str, *, version: str = VERSION, path: str = "/") -> None:
+    def __init__(self, client: Client, location: str | None, *, version: str = VERSION, path: str = "/") -> None:
         self.client = client
         self.location = location
         self._version = version
@@ -213,7 +213,7 @@ class Query:
         response = await self.client.send("POST", self._path, form=form, idempotent=idempotent, operation=action)
         document = self.client.decode(response, action)
         root = next(iter(document), None) if document else None
-        if root != f"{action}Response":
+        if root not in (f"{action}Response", f"{action}ResponseType"):  # as Eucalyptus says in some places
             what = f"<{root}>{page_title(response)}" if root else "nothing"
             raise self._malformed(f"answered {what} where <{action}Response> should be. Check the endpoint", action)
         return response, document[root] or {}

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 from contextlib import suppress
 from functools import partial
+from typing import ClassVar
 
 from aiocloud.dialects.ec2 import KEY_PAIR, Query
 from aiocloud.driver import KeyPairs
@@ -20,9 +21,11 @@ from aiocloud.providers.ec2.regional import Regional
 class Keys(Regional, KeyPairs):
     """Key pairs. A name stands for one key in all the regions of the driver."""
 
+    shows_public_keys: ClassVar[bool] = True
+
     def list_key_pairs(self) -> Pager[KeyPair]:
         """The key pairs of each region of the driver: one that is known in two of them is listed twice."""
-        params = {"IncludePublicKey": True}
+        params = {"IncludePublicKey": True} if self.shows_public_keys else {}
         return self._everywhere(lambda query: query.list_whole("DescribeKeyPairs", KEY_PAIR, "keySet", params))
 
     async def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:

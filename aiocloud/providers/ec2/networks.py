@@ -61,7 +61,7 @@ class Networks(Regional):
         params = {"GroupName": name, "GroupDescription": description, "VpcId": network}
         payload = await query.call("CreateSecurityGroup", params)
         return SecurityGroup(
-            id=payload["groupId"], name=name, description=description, vpc=network, location=query.location
+            id=payload["groupId"], name=name, description=description, vpc=network, location=query.location or ""
         )
 
     async def ex_delete_security_group(self, group: SecurityGroup | str, *, location: Place = None) -> None:
@@ -96,7 +96,7 @@ class Networks(Regional):
         """An elastic address. It costs money until it is released."""
         query = await self._query_at(None, location)
         payload = await query.call("AllocateAddress", {"Domain": "vpc"})
-        return ADDRESS(payload, location=query.location)
+        return ADDRESS(payload, location=query.location or "")
 
     async def ex_associate_address(self, address: Address | str, node: Node | str) -> str:
         """Give an address to a node, from whichever other has it; the id of the association."""

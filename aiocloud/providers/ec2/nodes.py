@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio
 
 from aiocloud.creation import Creation, new_token
-from aiocloud.dialects.ec2 import NODE, Query, filters, region_of, reservations
+from aiocloud.dialects.ec2 import Query, filters, reservations
 from aiocloud.dialects.ec2.shapes import STATES
 from aiocloud.driver import NodeAuth, PowerControl, id_of
 from aiocloud.errors import ConfigurationError, NotFoundError
@@ -29,7 +29,15 @@ class Nodes(Regional, PowerControl):
     features = frozenset({"ssh_key", "user_data", "tags", "idempotent_create"})
     states = {"instanceState.name": STATES}
     user_data_limit = 16384
-    usernames = ("ec2-user", "ubuntu", "admin", "debian", "fedora", "rocky", "root")  # root is let in to be turned away
+    usernames: ClassVar[tuple[str, ...]] = (
+        "ec2-user",
+        "ubuntu",
+        "admin",
+        "debian",
+        "fedora",
+        "rocky",
+        "root",
+    )  # root is let in to be turned away
     key_keyword = "ex_key_name"
 
     def list_nodes(
@@ -43,18 +51,17 @@ class Nodes(Regional, PowerControl):
         ex_filters  the API's own: {"instance-state-name": ["running"], "tag:role": "web"}
         """
         params = {"Filter": filters(ex_filters)}
-        if location is not None and id_of(location) != region_of(id_of(location)):
-            params["Filter"] += filters({"availability-zone": id_of(location)})
+        if (zone := self._zone(location)) is not None:
+            params["Filter"] += filters({"availability-zone": zone})
         return self._everywhere(lambda query: self._instances(query, params), location)
 
-    @staticmethod
-    def _instances(query: Query, params: Mapping[str, Any]) -> Pager[Node]:
-        return query.list("DescribeInstances", NODE, reservations, params, size=PAGE)
+    def _instances(self, query: Query, params: Mapping[str, Any]) -> Pager[Node]:
+        return query.list("DescribeInstances", self.node_shape, reservations, params, size=PAGE)
 
     async def get_node(self, node: Node | str) -> Node:
         """The instance as it is now; one that was terminated long ago is not found."""
         query = await self._query_of(node)
-        found = await query.list("DescribeInstances", NODE, reservations, {"InstanceId": [id_of(node)]})
+        found = await query.list("DescribeInstances", self.node_shape, reservations, {"InstanceId": [id_of(node)]})
         if not found:
             raise self._missing(f"no node {id_of(node)!r}", "InvalidInstanceID.NotFound")
         return found[0]
@@ -108,7 +115,7 @@ class Nodes(Regional, PowerControl):
             "InstanceType": id_of(size),
             "KeyName": ex_key_name or await self._key_name(query, auth),
             "UserData": data,
-            "Placement": {"AvailabilityZone": _zone(location)},
+            "Placement": {"AvailabilityZone": self._zone(location)},
             "TagSpecification": [{"ResourceType": "instance", "Tag": _tags({**(tags or {}), "Name": name})}],
             "IamInstanceProfile": _profile(ex_iam_profile),
             "BlockDeviceMapping": ex_volumes,
@@ -121,7 +128,7 @@ class Nodes(Regional, PowerControl):
             # The client token makes it safe to ask again, and the answer is the same.
             payload = await query.call("RunInstances", params, idempotent=True)
             found = payload.get("instancesSet") or [{}]
-            return query.client.read(NODE, found[0], operation="RunInstances")
+            return query.client.read(self.node_shape, found[0], operation="RunInstances")
 
         async def find() -> Node | None:
             marked = await self._instances(query, {"Filter": filters({"client-token": token})})
@@ -260,12 +267,6 @@ class Nodes(Regional, PowerControl):
         if location is None and (isinstance(thing, Node) or id_of(thing).startswith("i-")):
             return await self._query_of(thing if isinstance(thing, Node) else id_of(thing))
         return self.ex_query(await self._region_of(location))
-
-
-def _zone(location: Location | str | None) -> str | None:
-    """The zone that a place names, if it is one."""
-    word = id_of(location) if location is not None else ""
-    return word if word != region_of(word) else None
 
 
 def _tags(tags: Mapping[str, str]) -> list[dict[str, str]]:

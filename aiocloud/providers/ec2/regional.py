@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, ClassVar, Self, TypeVar, Unpack
 
 from aiocloud.accounts import Account, Environment
 from aiocloud.dialects.ec2 import ERRORS, NODE, XML, Credentials, Query, SigV4, filters, region_of, reservations
@@ -18,7 +18,7 @@ from aiocloud.http.message import Handler
 from aiocloud.http.paging import Pager
 from aiocloud.http.ratelimit import Limits
 from aiocloud.http.together import together
-from aiocloud.mapping import raw
+from aiocloud.mapping import Shape, raw
 from aiocloud.models import Location, Node
 from aiocloud.providers.ec2 import credentials as sources
 from aiocloud.providers.ec2.geography import REGIONS, endpoint
@@ -53,6 +53,8 @@ class Regional(Driver):
         sparse=True,
     )
 
+    node_shape: ClassVar[Shape[Node]] = NODE
+
     def __init__(
         self,
         access_key_id: str | None = None,
@@ -78,7 +80,7 @@ class Regional(Driver):
 
     def _given(self, key: str | None, secret: str | Secret | None, token: str | Secret | None) -> Credentials:
         if not key:
-            raise ConfigurationError("ec2 needs `access_key_id`")
+            raise ConfigurationError(f"{self.provider} needs `access_key_id`")
         hidden = self.secret(secret, "secret_access_key")
         return Credentials(key, hidden, self.secret(token, "session_token") if token else None)
 
@@ -217,6 +219,11 @@ class Regional(Driver):
         if query is None:
             raise self._missing(f"no node {id_of(node)!r} in {', '.join(regions)}", "InvalidInstanceID.NotFound")
         return query
+
+    def _zone(self, location: Location | str | None) -> str | None:
+        """The zone that a place names, if it is one."""
+        word = id_of(location) if location is not None else ""
+        return word if word != region_of(word) else None
 
     def _missing(self, message: str, code: str | None = None) -> NotFoundError:
         """The error for what is not there, with the API's word for it where it has one."""

@@ -69,7 +69,7 @@ class EC2Simulator(Simulator):
     creates = "RunInstances"
     proof = "secret_access_key"
     unknown_node = "i-0bad0bad0bad0bad0"
-    whole = {"region": "all"}
+    whole: ClassVar[Mapping[str, str]] = {"region": "all"}
     as_of: ClassVar[date | None] = CATALOGUE.as_of
     facts: ClassVar[str] = (
         f"Instance types, and the regions that offer them, as of {CATALOGUE.as_of}: {CATALOGUE.source}."
@@ -170,7 +170,7 @@ class EC2Simulator(Simulator):
         return region
 
     def _act(self, request: Request, region: str, request_id: str) -> bytes:
-        pairs = _pairs(request)
+        pairs = pairs_of(request)
         action, version = pairs.pop("Action", ""), pairs.pop("Version", "")
         if not action:
             raise missing("Action")
@@ -178,7 +178,12 @@ class EC2Simulator(Simulator):
             raise Refusal("NoSuchVersion", f"The requested version ({version}) of service AmazonEC2 does not exist")
         if action not in ACTIONS:
             raise Refusal("InvalidAction", f"The action {action} is not valid for this web service.")
-        body = ACTIONS[action](self._call(action, pairs, region))
+        return self._document(action, version, request_id, self._do(action, pairs, region))
+
+    def _do(self, action: str, pairs: dict[str, str], region: str) -> Body:
+        return ACTIONS[action](self._call(action, pairs, region))
+
+    def _document(self, action: str, version: str, request_id: str, body: Body) -> bytes:
         return success(action, version, request_id, body)
 
     def _call(self, action: str, pairs: dict[str, str], name: str) -> Call:
@@ -206,7 +211,8 @@ class EC2Simulator(Simulator):
         return Response(status=status, headers=headers_of(headers), body=body)
 
 
-def _pairs(request: Request) -> dict[str, str]:
+def pairs_of(request: Request) -> dict[str, str]:
+    """The parameters, wherever they stand."""
     query = parse_qsl(request.url.raw_query_string, keep_blank_values=True)
     form = parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)
     return dict(query + form)
