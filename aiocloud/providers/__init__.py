@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.ec2 import EC2
     from aiocloud.providers.eucalyptus import Eucalyptus
     from aiocloud.providers.gogrid import GoGrid
+    from aiocloud.providers.ibm_sbc import IBMSBC
     from aiocloud.providers.ibm_vpc import IBMVPC
     from aiocloud.providers.linode import Linode
     from aiocloud.providers.openstack import OpenStack
@@ -41,6 +42,7 @@ class Provider(StrEnum):
     EC2 = "ec2"
     EUCALYPTUS = "eucalyptus"
     GOGRID = "gogrid"
+    IBM_SBC = "ibm_sbc"
     IBM_VPC = "ibm_vpc"
     LINODE = "linode"
     OPENSTACK = "openstack"
@@ -59,6 +61,8 @@ def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
 def get_driver(provider: Literal[Provider.EUCALYPTUS, "eucalyptus"]) -> type[Eucalyptus]: ...
 @overload
 def get_driver(provider: Literal[Provider.GOGRID, "gogrid"]) -> type[GoGrid]: ...
+@overload
+def get_driver(provider: Literal[Provider.IBM_SBC, "ibm_sbc"]) -> type[IBMSBC]: ...
 @overload
 def get_driver(provider: Literal[Provider.IBM_VPC, "ibm_vpc"]) -> type[IBMVPC]: ...
 @overload

@@ -11,6 +11,7 @@ import anyio
 
 from aiocloud.creation import Creation
 from aiocloud.driver import NodeAuth, PowerControl, id_of
+from aiocloud.driver.insisting import insist
 from aiocloud.errors import CloudError, ConfigurationError, ConflictError
 from aiocloud.http.paging import Pager
 from aiocloud.http.together import together
@@ -147,18 +148,11 @@ class Nodes(Shop, Keys, PowerControl):
         SoftLayer refuses that while a transaction runs on it, as one does while it is made. This is waited for, up to
         `ex_wait` seconds; then, or at once with 0, ConflictError is raised. See also `ex_cancel_at_anniversary`.
         """
-        patience = anyio.current_time() + ex_wait
-        while True:
-            try:
-                await self._act(node, "deleteObject")
-            except ConflictError:
-                if (await self.get_node(node)).state is NodeState.TERMINATED:
-                    return  # an earlier call, or one whose answer was lost, has done it
-                if anyio.current_time() + 5.0 > patience:
-                    raise
-                await anyio.sleep(5.0)
-            else:
-                return
+
+        async def gone() -> bool:
+            return (await self.get_node(node)).state is NodeState.TERMINATED
+
+        await insist(lambda: self._act(node, "deleteObject"), patience=ex_wait, done=gone)
 
     async def reboot_node(self, node: Node | str) -> None:
         """Restart the operating system: politely, and by force if it does not listen."""
