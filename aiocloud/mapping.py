@@ -173,6 +173,24 @@ def is_private(address: str) -> bool:
     return any(parsed in network for network in _PRIVATE)
 
 
+def addresses(found: Iterable[str | None], *, private: bool) -> tuple[str, ...]:
+    """Those of these addresses that are private, or are not, each once; what is no address at all is passed over.
+
+    >>> addresses(["10.0.0.7", None, "", "dhcp", "203.0.113.7", "10.0.0.7"], private=True)
+    ('10.0.0.7',)
+    """
+    known = [each for each in dict.fromkeys(found) if each and _is_address(each)]
+    return tuple(each for each in known if is_private(each) is private)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def timestamp(text: str) -> datetime:
     """An aware datetime from ISO 8601 text; text without a zone is UTC.
 

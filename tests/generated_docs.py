@@ -99,7 +99,7 @@ def facts(driver: type[Driver]) -> str:
             f"- site: <{driver.website}>",
             f"- API: {driver.protocol}",
             f"- offers without an account: {'yes' if driver.public else 'no'}",
-            f"- a new node: {', '.join(can)}",
+            f"- a new node: {', '.join(can) or 'takes no key, password, user data or tags'}",
             f"- user data: at most {limit:,} bytes before encoding".replace(",", " ") if limit else "- user data: none",
         ]
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import inspect
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, Unpack
 
@@ -13,7 +13,14 @@ import anyio
 
 from aiocloud.deploy.ssh import HowToSignIn, signing_in
 from aiocloud.driver.base import Driver, id_of
-from aiocloud.errors import CloudError, ConfigurationError, NodeStateError, NotFoundError, WaitTimeoutError
+from aiocloud.errors import (
+    CloudError,
+    ConfigurationError,
+    ConflictError,
+    NodeStateError,
+    NotFoundError,
+    WaitTimeoutError,
+)
 from aiocloud.http.paging import Pager
 from aiocloud.models import (
     Image,
@@ -254,6 +261,27 @@ class Compute(Driver):
         """Why a node failed, in the provider's words; None where it does not say."""
         return None
 
+    async def once_allowed(
+        self, node: Node | str, act: Callable[[], Awaitable[Any]], *, wait: float, period: float = 5.0
+    ) -> None:
+        """Do what ends a node, as soon as the provider does not refuse it for a node that is busy.
+
+        A ConflictError is taken for that, and `act` tried again every `period` seconds, for `wait` seconds; then it is
+        raised. For a node that has ended already nothing is left to do.
+        """
+        patience = anyio.current_time() + wait
+        while True:
+            try:
+                await act()
+            except ConflictError:
+                if (await self.get_node(node)).state is NodeState.TERMINATED:
+                    return  # an earlier call, or one whose answer was lost, has done it
+                if anyio.current_time() + period > patience:
+                    raise
+                await anyio.sleep(period)
+            else:
+                return
+
     async def _look(self, node: Node | str, wanted: Sequence[NodeState], patience: float) -> Node | None:
         try:
             return await self.get_node(node)
@@ -295,6 +323,14 @@ class Compute(Driver):
                 f"{self.provider} takes {self.user_data_limit} bytes of user data; these are {len(raw)}"
             )
         return base64.b64encode(raw).decode()
+
+    def user_data_text(self, user_data: str | bytes | None) -> str | None:
+        """User data for an API that takes plain text. Raises ConfigurationError for too much, and for no UTF-8."""
+        self.encoded_user_data(user_data)  # refuses too much
+        try:
+            return user_data.decode() if isinstance(user_data, bytes) else user_data
+        except UnicodeDecodeError as error:
+            raise ConfigurationError(f"{self.provider} takes user data that is text, in UTF-8") from error
 
     def refuse_auth(self, auth: NodeAuth) -> ConfigurationError:
         """The error for a way of signing in that the provider does not offer."""

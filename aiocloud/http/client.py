@@ -59,11 +59,6 @@ def stack(layers: Sequence[Layer], transport: Handler) -> Handler:
     return reduce(around, reversed(layers), transport)
 
 
-def chain(*layers: Layer) -> Layer:
-    """One layer out of several, the first one outermost."""
-    return lambda request, send: stack(layers, send)(request)
-
-
 class Client:
     """Speaks to one API for one account.
 
@@ -196,9 +191,10 @@ class Client:
 
         def read(payload: Any) -> list[T]:
             found = dig(payload, items) if items else payload
-            missing = items is not None and not self.api.sparse and not _holds(payload, items)
-            if missing or not isinstance(found, Sequence | None) or isinstance(found, str):
-                raise self.errors.stamp(MalformedResponseError(f"a list without `{items}`"))
+            there = _holds(payload, items) if items else payload is not None
+            if not (there or self.api.sparse) or not isinstance(found, Sequence | None) or isinstance(found, str):
+                where = f"without `{items}`" if items else "that is none"
+                raise self.errors.stamp(MalformedResponseError(f"a list {where}"))
             return [self.read(shape, item) for item in found or ()]
 
         return pager(fetch, read, paging or self.api.paging, stamp=self.errors.stamp)

@@ -58,7 +58,8 @@ class ErrorTable:
     `request_id` is a header's name, or a dotted path in the body. `codes` maps the provider's words (shell patterns:
     "*.NotFound") to our classes, the first that matches counts; `statuses` corrects the table by HTTP status for this
     API. A word or status that is in no table falls back to its status class. `texts` maps patterns of the
-    message, for APIs that have no words for their errors.
+    message, for APIs that have no words for their errors. `refused` is for APIs that say no in a success: the status
+    that a decoded body stands for, 0 for a no without one, None for a success.
     """
 
     code: str | Callable[[Any], str | None] | None = None
@@ -68,16 +69,27 @@ class ErrorTable:
     statuses: Mapping[int, type[ApiError]] = field(default_factory=dict)
     texts: Mapping[str, type[ApiError]] = field(default_factory=dict)
     codec: Codec = field(default_factory=Json)
+    refused: Callable[[Any], int | None] | None = None
 
-    def read(self, response: Response, now: datetime) -> ApiError:
-        """The error that a non-2xx answer stands for."""
+    def find(self, response: Response, now: datetime) -> ApiError | None:
+        """The error that an answer stands for; None for a success."""
+        if not response.ok:
+            return self.read(response, now)
+        if self.refused is None:
+            return None
+        status = _told(self._decode(response), self.refused)
+        return None if status is None else self.read(response, now, status)
+
+    def read(self, response: Response, now: datetime, status: int | None = None) -> ApiError:
+        """The error that an answer stands for which is no success. `status` replaces HTTP's, 0 by none."""
+        status = response.status if status is None else status
         body = self._decode(response)
         code = self._code(body)
         message = self._message(body) or plain_reason(response)
         return self.classify(
             str(code) if code is not None else None,
             message,
-            status=response.status,
+            status=status,
             request_id=self._request_id(response, body),
             retry_after=asked_pause(response, now),
         )
@@ -90,7 +102,7 @@ class ErrorTable:
             or self.statuses.get(status or 0)
             or _by_status(status)
         )
-        return kind(message, status=status, code=code, **details)
+        return kind(message, status=status or None, code=code, **details)
 
     def _decode(self, response: Response) -> Any:
         try:
@@ -113,7 +125,7 @@ class ErrorTable:
         return str(found) if found else None
 
 
-def _told(body: Any, where: str | Callable[[Any], str | None]) -> Any:
+def _told(body: Any, where: str | Callable[[Any], Any]) -> Any:
     """What a body says there; None if it is not built as errors of this API are: that is no reason to lose the rest."""
     if not callable(where):
         return dig(body, where)
@@ -169,27 +181,6 @@ def page_title(response: Response) -> str:
     return f' (a page titled "{title}")' if title else ""
 
 
-class ErrorsInside:
-    """A layer: raises for a no that comes as a success, as the decoded body tells `failed`.
-
-    HTTP's status is no part of such an error.
-    """
-
-    def __init__(self, table: ErrorTable, failed: Callable[[Any], bool], *, now: Callable[[], datetime]) -> None:
-        self._table = table
-        self._failed = failed
-        self._now = now
-
-    async def __call__(self, request: Request, send: Handler) -> Response:
-        """Pass on what is a success inside, too; what cannot be read is for whoever decodes it."""
-        response = await send(request)
-        if response.ok and self._failed(self._table._decode(response)):
-            error = self._table.read(response, self._now())
-            error.status = None
-            raise error
-        return response
-
-
 class ErrorLayer:
     """A layer: raises for every answer that is no success, and says of every failure whose it is."""
 
@@ -215,8 +206,9 @@ class ErrorLayer:
         except CloudError as error:
             self.stamp(error, request.operation)
             raise
-        if not response.ok:
-            raise self.stamp(self._table.read(response, self._now()), request.operation)
+        refusal = self._table.find(response, self._now())
+        if refusal is not None:
+            raise self.stamp(refusal, request.operation)
         return response
 
     def stamp(self, error: CloudError, operation: str = "") -> CloudError:

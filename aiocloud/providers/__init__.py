@@ -19,18 +19,23 @@ from aiocloud.errors import ConfigurationError, ProviderNotFoundError, RetiredPr
 if TYPE_CHECKING:
     from aiocloud.driver import Driver
     from aiocloud.providers.dreamcompute import DreamCompute
+    from aiocloud.providers.dreamhost import DreamHost
     from aiocloud.providers.ec2 import EC2
+    from aiocloud.providers.ecp import ECP
     from aiocloud.providers.eucalyptus import Eucalyptus
     from aiocloud.providers.gogrid import GoGrid
     from aiocloud.providers.ibm_sbc import IBMSBC
     from aiocloud.providers.ibm_vpc import IBMVPC
     from aiocloud.providers.linode import Linode
+    from aiocloud.providers.opennebula import OpenNebula
     from aiocloud.providers.openstack import OpenStack
     from aiocloud.providers.rackspace import Rackspace
     from aiocloud.providers.rackspace_first_gen import RackspaceFirstGen
+    from aiocloud.providers.rimuhosting import RimuHosting
     from aiocloud.providers.slicehost import Slicehost
     from aiocloud.providers.softlayer import SoftLayer
     from aiocloud.providers.voxel import Voxel
+    from aiocloud.providers.vpsnet import VPSNet
 
 PLUGINS = "aiocloud.drivers"
 
@@ -39,24 +44,33 @@ class Provider(StrEnum):
     """The ids of the providers whose drivers ship with the package."""
 
     DREAMCOMPUTE = "dreamcompute"
+    DREAMHOST = "dreamhost"
     EC2 = "ec2"
+    ECP = "ecp"
     EUCALYPTUS = "eucalyptus"
     GOGRID = "gogrid"
     IBM_SBC = "ibm_sbc"
     IBM_VPC = "ibm_vpc"
     LINODE = "linode"
+    OPENNEBULA = "opennebula"
     OPENSTACK = "openstack"
     RACKSPACE = "rackspace"
     RACKSPACE_FIRST_GEN = "rackspace_first_gen"
+    RIMUHOSTING = "rimuhosting"
     SLICEHOST = "slicehost"
     SOFTLAYER = "softlayer"
     VOXEL = "voxel"
+    VPSNET = "vpsnet"
 
 
 @overload
 def get_driver(provider: Literal[Provider.DREAMCOMPUTE, "dreamcompute"]) -> type[DreamCompute]: ...
 @overload
+def get_driver(provider: Literal[Provider.DREAMHOST, "dreamhost"]) -> type[DreamHost]: ...
+@overload
 def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
+@overload
+def get_driver(provider: Literal[Provider.ECP, "ecp"]) -> type[ECP]: ...
 @overload
 def get_driver(provider: Literal[Provider.EUCALYPTUS, "eucalyptus"]) -> type[Eucalyptus]: ...
 @overload
@@ -68,17 +82,23 @@ def get_driver(provider: Literal[Provider.IBM_VPC, "ibm_vpc"]) -> type[IBMVPC]: 
 @overload
 def get_driver(provider: Literal[Provider.LINODE, "linode"]) -> type[Linode]: ...
 @overload
+def get_driver(provider: Literal[Provider.OPENNEBULA, "opennebula"]) -> type[OpenNebula]: ...
+@overload
 def get_driver(provider: Literal[Provider.OPENSTACK, "openstack"]) -> type[OpenStack]: ...
 @overload
 def get_driver(provider: Literal[Provider.RACKSPACE, "rackspace"]) -> type[Rackspace]: ...
 @overload
 def get_driver(provider: Literal[Provider.RACKSPACE_FIRST_GEN, "rackspace_first_gen"]) -> type[RackspaceFirstGen]: ...
 @overload
+def get_driver(provider: Literal[Provider.RIMUHOSTING, "rimuhosting"]) -> type[RimuHosting]: ...
+@overload
 def get_driver(provider: Literal[Provider.SLICEHOST, "slicehost"]) -> type[Slicehost]: ...
 @overload
 def get_driver(provider: Literal[Provider.SOFTLAYER, "softlayer"]) -> type[SoftLayer]: ...
 @overload
 def get_driver(provider: Literal[Provider.VOXEL, "voxel"]) -> type[Voxel]: ...
+@overload
+def get_driver(provider: Literal[Provider.VPSNET, "vpsnet"]) -> type[VPSNet]: ...
 @overload
 def get_driver(provider: str) -> type[Driver]: ...
 

@@ -16,8 +16,9 @@ from yarl import URL
 
 from aiocloud.creation import Creation, new_token
 from aiocloud.dialects.openstack.shapes import ERRORS as FAULTS
-from aiocloud.driver import Compute, NodeAuth, Options, id_of, segment
+from aiocloud.driver import NodeAuth, Options, id_of, segment
 from aiocloud.driver.base import Retired
+from aiocloud.driver.oneplace import OnePlace
 from aiocloud.errors import CapacityError, ConfigurationError, InvalidCredsError, MalformedResponseError
 from aiocloud.geography import located
 from aiocloud.http.auth import Token, TokenAuth
@@ -114,7 +115,7 @@ SIZE = Shape(
 IMAGE = Shape(Image, id=at("id", str), name=at("name"))
 
 
-class RackspaceFirstGen(Compute):
+class RackspaceFirstGen(OnePlace):
     """Needs the user's name and API key, and the `endpoint` at which to sign in ("https://auth.example/v1.0").
 
     Where the servers are, the answer to signing in says. `region` is "US" or "UK", which the account decided.
@@ -142,6 +143,7 @@ class RackspaceFirstGen(Compute):
             raise ConfigurationError("rackspace_first_gen needs `username` and `api_key`")
         if self.region not in (None, *PLACES):
             raise ConfigurationError(f"rackspace_first_gen knows the regions US and UK, not {self.region!r}")
+        self.place = located(PLACES[str(self.region or "US")])
         self._username = username
         self._key = self.secret(api_key, "api_key")
         self._identity = self.connect()
@@ -192,14 +194,6 @@ class RackspaceFirstGen(Compute):
     def _placed(size: Size, place: str | None) -> Size:
         return replace(size, location=place, price=None if place == "UK" else size.price)
 
-    def list_locations(self) -> Pager[Location]:
-        """The one place where the account's servers are."""
-
-        async def places() -> list[Location]:
-            return [located(PLACES[str(self.region or "US")])]
-
-        return Pager.of(places)
-
     def _list(self, what: str, shape: Callable[..., T]) -> Pager[T]:
         async def lists() -> list[Pager[T]]:
             http = await self._http()
@@ -244,7 +238,7 @@ class RackspaceFirstGen(Compute):
         self.refuse_what_is_not_offered(auth, user_data, tags)
         if len(tags or {}) >= METADATA:
             raise ConfigurationError(f"rackspace_first_gen takes {METADATA - 1} tags, one being ours")
-        self._check_place(location)
+        self.refuse_elsewhere(location)
         token = new_token()
         files = {**(ex_files or {}), **_authorized_keys(auth)}
         server = {
@@ -273,11 +267,6 @@ class RackspaceFirstGen(Compute):
             return None
 
         return await Creation(name=name, token=token, send=send, find=find, destroy=self.destroy_node).run()
-
-    def _check_place(self, location: Location | str | None) -> None:
-        here = str(self.region or "US")
-        if location is not None and id_of(location) != here:
-            raise ConfigurationError(f"rackspace_first_gen makes servers in {here}, and not in {id_of(location)}")
 
     async def destroy_node(self, node: Node | str) -> None:
         """Delete the server, its images and backups with it."""

@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 
 from aiocloud.driver import NodeAuth, Options, Retired, id_of, segment
 from aiocloud.driver.namesakes import Namesakes
+from aiocloud.driver.oneplace import OnePlace
 from aiocloud.errors import CapacityError, ConfigurationError, ConflictError, QuotaExceededError
 from aiocloud.http.auth import HeaderAuth
 from aiocloud.http.client import Api
@@ -130,7 +131,7 @@ IMAGE = Shape(
 )
 
 
-class Slicehost(Namesakes):
+class Slicehost(OnePlace, Namesakes):
     """Needs the API key that the SliceManager made; give `endpoint`, for there is none any more.
 
     All slices are in one location, "us": the API does not say which of the data centres it is.
@@ -141,6 +142,7 @@ class Slicehost(Namesakes):
     website = "https://www.slicehost.com/"
     protocol = "Slicehost API, ActiveResource XML"
     retired = Retired(since="2012", successor="rackspace")
+    place = PLACE
     features = frozenset({"generates_password"})
     states = {"status": STATES}
     api = Api(errors=ERRORS, codec=CODEC, limits=Limits(concurrency=4))
@@ -156,17 +158,17 @@ class Slicehost(Namesakes):
 
     def list_nodes(self, *, location: Location | str | None = None) -> Pager[Node]:
         """All slices."""
-        self._check(location)
+        self._refuse_elsewhere(location)
         return self.http.list("/slices.xml", NODE, items="items")
 
     def list_images(self, *, location: Location | str | None = None) -> Pager[Image]:
         """The images that slices can be built from. See also `ex_list_backups`."""
-        self._check(location)
+        self._refuse_elsewhere(location)
         return self.http.list("/images.xml", IMAGE, items="items")
 
     def list_sizes(self, *, location: Location | str | None = None) -> Pager[Size]:
         """The flavors, with their prices a month. How large their disks are the API does not tell."""
-        self._check(location)
+        self._refuse_elsewhere(location)
         where = id_of(location) if location is not None else None
 
         async def sizes() -> list[Size]:
@@ -180,18 +182,6 @@ class Slicehost(Namesakes):
         if not cents:
             return None
         return Price(amount=Decimal(cents) / 100, currency="USD", per="month", as_of=self.today())
-
-    def list_locations(self) -> Pager[Location]:
-        """The one place that can be told."""
-
-        async def places() -> list[Location]:
-            return [PLACE]
-
-        return Pager.of(places)
-
-    def _check(self, location: Location | str | None) -> None:
-        if location is not None and id_of(location) != PLACE.id:
-            raise ConfigurationError(f"slicehost knows one location, {PLACE.id!r}, and no {id_of(location)!r}")
 
     # ---- nodes ----
 
@@ -217,7 +207,7 @@ class Slicehost(Namesakes):
         ex_backup  the id of a backup to build it from, in place of an image
         """
         self.refuse_what_is_not_offered(auth, user_data, tags)
-        self._check(location)
+        self._refuse_elsewhere(location)
         slice_ = {"name": name, "flavor-id": _number("size", id_of(size)), **_source(image, ex_backup)}
         body = CODEC.encode("slice", slice_)
 

@@ -4,6 +4,7 @@
     ssh          nodes that accept SSH
     server       a simulator behind a real HTTP server on loopback
     virtualtime  an event loop whose clock jumps
+    xmlrpc       calls read and answers written as XML-RPC
 
 The other modules are one simulator each, named as the provider is. Use one as the `transport` of a driver.
 """
@@ -16,7 +17,7 @@ import pkgutil
 from aiocloud.errors import ProviderNotFoundError
 from aiocloud.simulators.base import Simulator
 
-SHARED = frozenset({"base", "facts", "server", "ssh", "sshkeys", "virtualtime"})
+SHARED = frozenset({"base", "facts", "server", "ssh", "sshkeys", "virtualtime", "xmlrpc"})
 
 
 def simulator_ids() -> list[str]:

@@ -190,6 +190,8 @@ class Simulator(ABC):
     """Whether a node can be found again whose creation was not confirmed."""
     unpaged: ClassVar[int] = 1
     """How many questions a list of nodes takes where it has no pages."""
+    named: ClassVar[bool] = True
+    """Whether a node bears the name that it was given."""
     whole: ClassVar[Mapping[str, str]] = {}
     """The keywords by which a driver is told to work in all regions, where it otherwise would not."""
 

@@ -89,6 +89,10 @@ class Cloud:
         """An id that names no node."""
         return self.simulator.unknown_node
 
+    def named(self, node: Node, name: str) -> bool:
+        """Whether the node bears that name, as far as the provider lets names be given."""
+        return node.name == name or not self.simulator.named
+
     async def recipe(self, driver: Compute) -> Recipe:
         """The smallest size, an image that fits it, and where both can be had."""
         location = (await driver.list_locations())[0]

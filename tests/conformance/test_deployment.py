@@ -57,8 +57,9 @@ def test_a_node_is_made_worked_on_and_returned_running(cloud: Cloud) -> None:
 
     async def scenario(driver: Any) -> None:
         node = await deploy(cloud, driver, deploy=steps)
-        assert (node.name, node.state) == ("lc-test", "running")
-        assert (script.exit_status, script.stdout, script.stderr) == (0, "from a b\nlc-test\n", "")
+        assert cloud.named(node, "lc-test")
+        assert node.state == "running"
+        assert (script.exit_status, script.stdout, script.stderr) == (0, f"from a b\n{node.name}\n", "")
         host = cloud.simulator.ssh.host(cloud.simulator.machine_at(node.public_ips[0]))  # type: ignore[arg-type]  # it is there
         lines = host.files.read_file("/root/.ssh/authorized_keys").decode().splitlines()
         assert lines == [key.public], "the key that was made for the deployment has gone from the node"

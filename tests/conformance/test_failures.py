@@ -143,7 +143,7 @@ def test_a_create_whose_answer_is_lost_makes_one_node_and_returns_it(cloud: Clou
             return
         made = await cloud.make(driver)
         assert [node.id for node in await cloud.living(driver)] == [made.id]
-        assert made.name == "conform-1"
+        assert cloud.named(made, "conform-1")
 
     cloud.run(scenario)
     assert not cloud.simulator.faults

@@ -158,7 +158,7 @@ def test_too_many_requests_are_answered_with_413() -> None:
     ("given", "what"),
     [
         ({"tags": {str(number): "" for number in range(5)}}, "takes 4 tags"),
-        ({"location": "UK"}, "makes servers in US, and not in UK"),
+        ({"location": "UK"}, "knows one location, 'US', and no 'UK'"),
         ({"size": "m1.small"}, "no size 'm1.small': its ids are numbers"),
         ({"user_data": "#!"}, "takes no user data"),
     ],

@@ -15,14 +15,13 @@ import anyio
 from aiocloud.creation import Creation
 from aiocloud.driver import NodeAuth, Options, PowerControl, Retired, id_of
 from aiocloud.errors import CloudError, ConflictError, MalformedResponseError, NotFoundError, QuotaExceededError
-from aiocloud.http.client import Api, chain
-from aiocloud.http.errors import ErrorsInside
+from aiocloud.http.client import Api
 from aiocloud.http.message import Response
 from aiocloud.http.paging import NumberedPaging, Pager
 from aiocloud.http.ratelimit import Limits
 from aiocloud.mapping import dig, raw
 from aiocloud.models import Image, Location, Node, Size
-from aiocloud.providers.gogrid.wire import ERRORS, IMAGE, NODE, STATES, Signing, location_of, plan_of, refused
+from aiocloud.providers.gogrid.wire import ERRORS, IMAGE, NODE, STATES, Signing, location_of, plan_of
 from aiocloud.values import Secret
 
 T = TypeVar("T")
@@ -64,7 +63,7 @@ class GoGrid(PowerControl):
         offset = timedelta(seconds=ex_clock_offset)
         key = self.secret(api_key, "api_key").reveal()
         signing = Signing(key, self.secret(shared_secret, "shared_secret"), lambda: self.now() + offset)
-        self.http = self.connect(auth=chain(ErrorsInside(ERRORS, refused, now=self.now), signing))
+        self.http = self.connect(auth=signing)
         self._borrowed: set[str] = set()
 
     # ---- asking ----

@@ -91,17 +91,23 @@ class Signing:
 class GatewayErrors(ErrorTable):
     """Errors of the API, and those of the gateway before it, which tells them in a header."""
 
-    def read(self, response: Response, now: datetime) -> ApiError:
+    def read(self, response: Response, now: datetime, status: int | None = None) -> ApiError:
         """The error that an answer stands for."""
         word = response.headers.get("X-Mashery-Error-Code")
         if word is None and response.status != 403:
-            return ErrorTable.read(self, response, now)
+            return ErrorTable.read(self, response, now, status)
         hint = ": a wrong key or secret, or a clock that is minutes off" if "OVER" not in (word or "") else ""
         message = f"{plain_reason(response)}, from the gateway{hint}"
         return self.classify(word, message, status=response.status, retry_after=asked_pause(response, now))
 
 
+def _refused(body: Any) -> int | None:
+    """Whether an answer of HTTP 200 is a no."""
+    return 0 if isinstance(body, Mapping) and body.get("status", "success") != "success" else None
+
+
 ERRORS = GatewayErrors(
+    refused=_refused,
     code=lambda body: body["list"][0].get("errorcode"),
     message=lambda body: body["list"][0].get("message"),
     codes={
@@ -179,8 +185,3 @@ def plan_of(payload: Any, **context: Any) -> Size:
         return size
     price = Price(amount=Decimal(plan.price), currency="USD", as_of=PRICED, source="catalogue")
     return replace(size, ram=plan.ram, vcpus=plan.vcpus, disk=plan.disk, price=price)
-
-
-def refused(body: Any) -> bool:
-    """Whether an answer of HTTP 200 is a no."""
-    return isinstance(body, Mapping) and body.get("status", "success") != "success"

@@ -8,12 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from aiocloud.driver import NodeAuth, id_of, segment
-from aiocloud.driver.insisting import insist
 from aiocloud.driver.namesakes import Namesakes
 from aiocloud.errors import ConfigurationError, NotFoundError
 from aiocloud.http.paging import Pager
 from aiocloud.mapping import dig
-from aiocloud.models import Image, Location, Node, NodeState, Price, Size
+from aiocloud.models import Image, Location, Node, Price, Size
 from aiocloud.providers.ibm_sbc.account import SmartCloudAccount
 from aiocloud.providers.ibm_sbc.shapes import IMAGE, NODE, SIZE, STATES, many, place
 
@@ -157,11 +156,7 @@ class IBMSBC(SmartCloudAccount, Namesakes):
         That is refused while it is provisioned, and while a volume comes or goes. This is waited for, up to `ex_wait`
         seconds; then, or at once with 0, ConflictError is raised.
         """
-
-        async def gone() -> bool:
-            return (await self.get_node(node)).state is NodeState.TERMINATED
-
-        await insist(lambda: self._delete(f"/instances/{segment(node)}"), patience=ex_wait, done=gone)
+        await self.once_allowed(node, lambda: self._delete(f"/instances/{segment(node)}"), wait=ex_wait)
 
     async def reboot_node(self, node: Node | str) -> None:
         """Restart the operating system; it must be active."""

@@ -50,7 +50,7 @@ class SoftLayer(Nodes):
 
     async def ex_set_user_data(self, node: Node | str, user_data: str | bytes) -> None:
         """Replace its user data."""
-        await self._act(node, "setUserMetadata", [self._user_data(user_data)])
+        await self._act(node, "setUserMetadata", [self.user_data_text(user_data)])
 
     async def ex_pause_node(self, node: Node | str) -> None:
         """Freeze a running guest, memory and all."""

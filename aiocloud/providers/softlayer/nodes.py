@@ -11,12 +11,11 @@ import anyio
 
 from aiocloud.creation import Creation
 from aiocloud.driver import NodeAuth, PowerControl, id_of
-from aiocloud.driver.insisting import insist
 from aiocloud.errors import CloudError, ConfigurationError, ConflictError
 from aiocloud.http.paging import Pager
 from aiocloud.http.together import together
 from aiocloud.mapping import dig, raw
-from aiocloud.models import Image, KeyPair, Location, Node, NodeAuthPassword, NodeAuthSSHKey, NodeState, Size
+from aiocloud.models import Image, KeyPair, Location, Node, NodeAuthPassword, NodeAuthSSHKey, Size
 from aiocloud.providers.softlayer.guests import GUEST, MASK, NODE, POWER, Order, tag_words
 from aiocloud.providers.softlayer.keys import Keys
 from aiocloud.providers.softlayer.services import equal
@@ -91,7 +90,7 @@ class Nodes(Shop, Keys, PowerControl):
             size=id_of(size),
             image=id_of(image),
             location=self._place(location),
-            user_data=self._user_data(user_data),
+            user_data=self.user_data_text(user_data),
             hourly=ex_hourly,
             private_network_only=ex_private_network_only,
             local_disk=ex_local_disk,
@@ -148,11 +147,7 @@ class Nodes(Shop, Keys, PowerControl):
         SoftLayer refuses that while a transaction runs on it, as one does while it is made. This is waited for, up to
         `ex_wait` seconds; then, or at once with 0, ConflictError is raised. See also `ex_cancel_at_anniversary`.
         """
-
-        async def gone() -> bool:
-            return (await self.get_node(node)).state is NodeState.TERMINATED
-
-        await insist(lambda: self._act(node, "deleteObject"), patience=ex_wait, done=gone)
+        await self.once_allowed(node, lambda: self._act(node, "deleteObject"), wait=ex_wait)
 
     async def reboot_node(self, node: Node | str) -> None:
         """Restart the operating system: politely, and by force if it does not listen."""
@@ -176,14 +171,6 @@ class Nodes(Shop, Keys, PowerControl):
     def _node(self, payload: Any) -> Node:
         node: Node = self._read(NODE, payload)
         return node
-
-    def _user_data(self, user_data: str | bytes | None) -> str | None:
-        """User data as the API takes it: text, and no base64."""
-        self.encoded_user_data(user_data)  # refuses too much
-        try:
-            return user_data.decode() if isinstance(user_data, bytes) else user_data
-        except UnicodeDecodeError as error:
-            raise ConfigurationError("softlayer takes user data that is text, in UTF-8") from error
 
     def _place(self, location: Location | str | None) -> str:
         place = id_of(location) if location is not None else self.region

@@ -13,8 +13,7 @@ from aiocloud.driver.namesakes import Namesakes
 from aiocloud.errors import ConfigurationError, MalformedResponseError, NotFoundError
 from aiocloud.geography import located
 from aiocloud.http.auth import HeaderAuth
-from aiocloud.http.client import Api, chain
-from aiocloud.http.errors import ErrorsInside
+from aiocloud.http.client import Api
 from aiocloud.http.message import Handler, Request, Response
 from aiocloud.http.paging import Pager
 from aiocloud.http.ratelimit import Limits
@@ -32,7 +31,6 @@ from aiocloud.providers.voxel.wire import (
     VIRTUAL,
     cores_of,
     elements,
-    failed,
     signature,
 )
 from aiocloud.values import Secret
@@ -58,7 +56,7 @@ class Voxel(Namesakes, PowerControl):
         super().__init__(**options)
         self._key = self.secret(key, "key").reveal()
         self._secret = self.secret(secret, "secret")
-        self.http = self.connect(auth=chain(ErrorsInside(ERRORS, failed, now=self.now), self._sign))
+        self.http = self.connect(auth=self._sign)
 
     async def _sign(self, request: Request, send: Handler) -> Response:
         """A layer: sign each attempt, by its own time."""
@@ -76,7 +74,7 @@ class Voxel(Namesakes, PowerControl):
             pair = b64encode(f"{username}:{driver._secret.reveal()}".encode()).decode()
             driver.redactor.add(pair)
             auth = HeaderAuth("Authorization", "Basic ", Secret(pair))
-            driver.http = driver.connect(auth=chain(ErrorsInside(ERRORS, failed, now=driver.now), auth))
+            driver.http = driver.connect(auth=auth)
             found = (await driver._ask("voxel.hapi.authkeys.read")).get("authkey")
             if not isinstance(found, Mapping) or not found.get("key") or not found.get("secret"):
                 raise driver.http.errors.stamp(MalformedResponseError("an answer without `authkey`"))

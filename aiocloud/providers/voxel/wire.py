@@ -56,7 +56,15 @@ class Hapi:
 
 
 CODEC = Hapi()
+
+
+def _refused(body: Any) -> int | None:
+    """An answer is always of HTTP 200; whether it is a no."""
+    return 0 if isinstance(body, Mapping) and body.get("@stat") != "ok" else None
+
+
 ERRORS = ErrorTable(
+    refused=_refused,
     code="err.@code",
     message=lambda body: dig(body, "err.@msg") or "the request failed, and the API does not say why",
     codec=CODEC,
@@ -76,11 +84,6 @@ def signature(secret: str, params: Mapping[str, str]) -> str:
     """The digest of the secret and of all parameters, each name with its value, in the order of the names."""
     text = secret + "".join(name + params[name] for name in sorted(params) if name != "api_sig")
     return hashlib.md5(text.encode()).hexdigest()  # noqa: S324 - what the API asks for
-
-
-def failed(body: Any) -> bool:
-    """Whether an answer, which is always of HTTP 200, is a no."""
-    return isinstance(body, Mapping) and body.get("@stat") != "ok"
 
 
 def _addresses(payload: Mapping[str, Any], kinds: Iterable[str]) -> tuple[str, ...]:

@@ -8,17 +8,14 @@ import math
 import re
 from base64 import b64decode
 from dataclasses import dataclass, field
-from html import escape
 from typing import Any, Protocol, TypeAlias
-from xml.parsers import expat  # guarded below: a document type ends the parse
-from xmlrpc.client import Unmarshaller  # its value reader alone, behind the guarded parser
 
 from aiocloud.http.message import Request, Response, headers_of
+from aiocloud.simulators import xmlrpc
 
 Struct: TypeAlias = dict[str, Any]
 
 METHOD_NAME = re.compile(rb"<methodName>\s*(\w+)\s*</methodName>")
-UNSPEAKABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 VERBS = {"GET": "getObject", "POST": "createObject", "PUT": "editObject", "DELETE": "deleteObject"}
 STATUS = {
     "SoftLayer_Exception_ObjectNotFound": 404,
@@ -109,7 +106,10 @@ class XmlRpc:
 
     def read(self, request: Request) -> Call:
         """Read the call and the headers that its first parameter holds."""
-        method, params = _parse(request.body)
+        try:
+            method, params = xmlrpc.read_call(request.body)
+        except ValueError as error:
+            raise ApiFault("-32700", f"parse error. {error}") from error
         service = request.url.name
         envelope = params[0] if params and isinstance(params[0], dict) else {}
         headers = _dict(envelope.get("headers"))
@@ -133,11 +133,11 @@ class XmlRpc:
 
     def answer(self, result: Result) -> Response:
         """A methodResponse."""
-        return _xml(f"<params><param>{encode(result.value)}</param></params>", result.headers)
+        return _xml(f"<params><param>{xmlrpc.encode(result.value)}</param></params>", result.headers)
 
     def fault(self, fault: ApiFault) -> Response:
         """A methodResponse with a fault whose code is a string, in HTTP 200."""
-        return _xml(f"<fault>{encode({'faultCode': fault.code, 'faultString': fault.text})}</fault>", {})
+        return _xml(f"<fault>{xmlrpc.encode({'faultCode': fault.code, 'faultString': fault.text})}</fault>", {})
 
 
 class Rest:
@@ -186,66 +186,6 @@ def throttled(retry_after: float) -> Response:
     """HTTP 429 before any service has looked; its body is plain text in both tongues."""
     headers = {"Content-Type": "text/plain", "Retry-After": str(max(1, math.ceil(retry_after)))}
     return Response(status=429, headers=headers_of(headers), body=b"Too Many Requests")
-
-
-def encode(value: Any) -> str:
-    """A value as XML-RPC.
-
-    >>> encode({"id": 7, "tags": ["a&b"], "notes": None})[:53]
-    '<value><struct><member><name>id</name><value><int>7</'
-    """
-    match value:
-        case None:
-            inner = "<nil/>"
-        case bool():
-            inner = f"<boolean>{int(value)}</boolean>"
-        case int():
-            inner = f"<int>{value}</int>"
-        case float():
-            inner = f"<double>{value!r}</double>"
-        case list() | tuple():
-            inner = f"<array><data>{''.join(map(encode, value))}</data></array>"
-        case dict():
-            members = (f"<member><name>{_text(k)}</name>{encode(v)}</member>" for k, v in value.items())
-            inner = f"<struct>{''.join(members)}</struct>"
-        case _:
-            inner = f"<string>{_text(value)}</string>"
-    return f"<value>{inner}</value>"
-
-
-def _text(value: object) -> str:
-    return escape(UNSPEAKABLE.sub("", str(value)), quote=False)
-
-
-def _parse(body: bytes) -> tuple[str, tuple[Any, ...]]:
-    reader = Unmarshaller()
-    reader.xml("", None)  # the parser hands over text, which the reader then need not decode
-    parser = expat.ParserCreate(_encoding(body))
-    parser.StartDoctypeDeclHandler = _refuse_doctype
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.data
-    try:
-        parser.Parse(body, True)
-        params: Any = reader.close()
-        return str(reader.getmethodname() or ""), tuple(params)
-    except ApiFault:
-        raise
-    except Exception as error:  # the reader raises whatever its input makes it raise
-        raise ApiFault("-32700", "parse error. not well formed") from error
-
-
-def _encoding(body: bytes) -> str | None:
-    """UTF-8 where it fits, else what the document says: the official client says Latin-1 and sends UTF-8."""
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return None
-    return "utf-8"
-
-
-def _refuse_doctype(*_: object) -> None:
-    raise ApiFault("-32700", "parse error. document types are not allowed")
 
 
 def _xml(inner: str, headers: dict[str, str]) -> Response:
