@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,21 @@ from aiocloud.errors import ConfigurationError, NotFoundError
 from aiocloud.http.paging import Pager
 from aiocloud.models import KeyPair
 from aiocloud.values import Secret
+
+OURS = "aiocloud-"
+"""What the names begin with of things that were made for a node."""
+
+
+def same_key(pairs: Iterable[KeyPair], public_key: str) -> KeyPair | None:
+    """The one of these with that key, whatever is said of it in a comment."""
+    material = public_key.split()[:2]
+    return next((pair for pair in pairs if (pair.public_key or "").split()[:2] == material), None)
+
+
+def name_for_key(public_key: str) -> str:
+    """The name under which a key is imported that a new node is to have, where names must not be taken twice."""
+    material = " ".join(public_key.split()[:2])
+    return f"{OURS}{hashlib.sha256(material.encode()).hexdigest()[:20]}"
 
 
 class KeyPairs(Driver):

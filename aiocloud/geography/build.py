@@ -44,11 +44,12 @@ WANTED = {
     "MX": "Mexico City",
     "NL": "Amsterdam",
     "NO": "Oslo",
+    "NZ": "Auckland",
     "SE": "Stockholm",
     "SG": "Singapore",
     "TW": "Taipei",
     "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Dallas/TX, Fremont/CA, Houston/TX, Los Angeles/CA, Miami/FL, Newark/NJ,"
-    " Northern Virginia=Ashburn/VA, San Jose/CA, Seattle/WA, Washington/DC",
+    " New York=New York City/NY, Northern Virginia=Ashburn/VA, San Jose/CA, Seattle/WA, Washington/DC",
     "ZA": "Cape Town",
 }
 """The cities that the drivers name, by country; with the state where many are called so.

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.ecp import ECP
     from aiocloud.providers.eucalyptus import Eucalyptus
     from aiocloud.providers.gogrid import GoGrid
+    from aiocloud.providers.ibm_sbc import IBMSBC
     from aiocloud.providers.ibm_vpc import IBMVPC
     from aiocloud.providers.linode import Linode
     from aiocloud.providers.opennebula import OpenNebula
@@ -50,6 +51,7 @@ class Provider(StrEnum):
     ECP = "ecp"
     EUCALYPTUS = "eucalyptus"
     GOGRID = "gogrid"
+    IBM_SBC = "ibm_sbc"
     IBM_VPC = "ibm_vpc"
     LINODE = "linode"
     OPENNEBULA = "opennebula"
@@ -77,6 +79,8 @@ def get_driver(provider: Literal[Provider.ECP, "ecp"]) -> type[ECP]: ...
 def get_driver(provider: Literal[Provider.EUCALYPTUS, "eucalyptus"]) -> type[Eucalyptus]: ...
 @overload
 def get_driver(provider: Literal[Provider.GOGRID, "gogrid"]) -> type[GoGrid]: ...
+@overload
+def get_driver(provider: Literal[Provider.IBM_SBC, "ibm_sbc"]) -> type[IBMSBC]: ...
 @overload
 def get_driver(provider: Literal[Provider.IBM_VPC, "ibm_vpc"]) -> type[IBMVPC]: ...
 @overload

@@ -207,7 +207,7 @@ class DreamHost(OnePlace):
         ex_account_id     the account that it is for
         """
         self.refuse_what_is_not_offered(auth, user_data, tags)
-        self.refuse_elsewhere(location)
+        self._refuse_elsewhere(location)
         kind = id_of(image)
         order = {"type": kind, "size": str(_memory(size)), "movedata": "yes" if ex_move_data else "no"}
         order |= {"account_id": ex_account_id} if ex_account_id else {}

@@ -238,7 +238,7 @@ class RackspaceFirstGen(OnePlace):
         self.refuse_what_is_not_offered(auth, user_data, tags)
         if len(tags or {}) >= METADATA:
             raise ConfigurationError(f"rackspace_first_gen takes {METADATA - 1} tags, one being ours")
-        self.refuse_elsewhere(location)
+        self._refuse_elsewhere(location)
         token = new_token()
         files = {**(ex_files or {}), **_authorized_keys(auth)}
         server = {

@@ -13,6 +13,8 @@ REAL = 1.0
 """Real seconds after which it is looked again whether work in another thread is done; it usually calls before."""
 MOMENT = 0.01
 """Real seconds in which a thread that is at work beside one that waits gets to call."""
+PATIENCE = 100
+"""How often those are waited for who are still at work when all else is done."""
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
@@ -67,7 +69,7 @@ class VirtualTimeLoop(asyncio.SelectorEventLoop):
         self._virtual += seconds
 
 
-class _JumpingSelector(selectors.SelectSelector):
+class _JumpingSelector(selectors.DefaultSelector):
     def __init__(self, loop: VirtualTimeLoop) -> None:
         super().__init__()
         self._loop = loop
@@ -98,4 +100,17 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     3600.0
     """
     with asyncio.Runner(loop_factory=VirtualTimeLoop) as runner:
-        return runner.run(main)
+        try:
+            return runner.run(main)
+        finally:
+            runner.run(_quiet())
+
+
+async def _quiet() -> None:
+    """Wait for those who are at work in threads of their own: they must not come back to a loop that is closed."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualTimeLoop)  # noqa: S101 - it runs on no other
+    for _ in range(PATIENCE):
+        if not loop.holds:
+            return
+        await asyncio.sleep(MOMENT)

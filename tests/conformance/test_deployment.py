@@ -215,6 +215,6 @@ async def _cancelled_after(cloud: Cloud, turns: int, on_failure: Any, driver: An
     )
     if "kept" not in notes and "may be running" not in notes:
         assert not left
-    ours = [each for each in asyncio.all_tasks() - calm if "SimulatedSSH" not in repr(each)]
+    ours = [each for each in asyncio.all_tasks() - calm if "simulators/ssh" not in repr(each)]
     assert not ours, "a task is left behind"
     return False

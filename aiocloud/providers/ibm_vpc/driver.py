@@ -11,13 +11,14 @@ from typing import Any
 
 from aiocloud.creation import Creation
 from aiocloud.driver import NodeAuth, PowerControl, id_of, segment
+from aiocloud.driver.keypairs import OURS
 from aiocloud.errors import CloudError, ConfigurationError, NotFoundError
 from aiocloud.http.client import Client
 from aiocloud.http.paging import OnePage, Pager
 from aiocloud.http.together import together
 from aiocloud.mapping import raw
 from aiocloud.models import Image, Location, Node, Size
-from aiocloud.providers.ibm_vpc.keys import OURS, Keys
+from aiocloud.providers.ibm_vpc.keys import Keys
 from aiocloud.providers.ibm_vpc.shapes import (
     IMAGE,
     NODE,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from contextlib import suppress
 
 from aiocloud.driver import KeyPairs, NodeAuth, segment
+from aiocloud.driver.keypairs import name_for_key, same_key
 from aiocloud.errors import ConflictError, NotFoundError
 from aiocloud.http.client import Client
 from aiocloud.http.paging import Pager
 from aiocloud.models import KeyPair, Location, NodeAuthSSHKey
 from aiocloud.providers.ibm_vpc.account import Regional
 from aiocloud.providers.ibm_vpc.shapes import KEY_PAIR
-
-OURS = "aiocloud-"
-"""What the names begin with of things that were made for a node: keys, and floating addresses that go with it."""
 
 
 class Keys(Regional, KeyPairs):
@@ -60,9 +57,8 @@ class Keys(Regional, KeyPairs):
         """The key of that material, imported if the region does not have it."""
         if (pair := await _key_of(http, public_key)) is not None:
             return pair
-        material = " ".join(public_key.split()[:2])
         try:
-            return await self._add_key(http, f"{OURS}{hashlib.sha256(material.encode()).hexdigest()[:20]}", public_key)
+            return await self._add_key(http, name_for_key(public_key), public_key)
         except ConflictError:  # somebody else was faster
             if (pair := await _key_of(http, public_key)) is None:
                 raise
@@ -70,6 +66,4 @@ class Keys(Regional, KeyPairs):
 
 
 async def _key_of(http: Client, public_key: str) -> KeyPair | None:
-    material = public_key.split()[:2]
-    known = await http.list("/keys", KEY_PAIR, items="keys")
-    return next((pair for pair in known if (pair.public_key or "").split()[:2] == material), None)
+    return same_key(await http.list("/keys", KEY_PAIR, items="keys"), public_key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from aiocloud.driver import KeyPairs
+from aiocloud.driver.keypairs import same_key
 from aiocloud.errors import ConflictError, NotFoundError
 from aiocloud.http.paging import Pager
 from aiocloud.mapping import Shape, at
@@ -65,7 +66,4 @@ class Keys(SoftLayerAccount, KeyPairs):
             return pair
 
     async def _key_of(self, public_key: str) -> KeyPair | None:
-        material = public_key.split()[:2]
-        return next(
-            (pair for pair in await self.list_key_pairs() if (pair.public_key or "").split()[:2] == material), None
-        )
+        return same_key(await self.list_key_pairs(), public_key)

@@ -63,6 +63,7 @@ class Shell:
         """Run it; the exit status. Cancelled, it stops the line, and waits until it has stopped."""
         how = appetite(line, self._host.programs)
         self._work = Work(parallel=streams.ends or how != "nothing" or re.search(r"[|&]", line) is not None)
+        self._parts = Parts()
         ended = asyncio.Event()
         bash = self._bash(self._programs() | self._seers())
 
@@ -73,8 +74,8 @@ class Shell:
             ended.set()
             return int(context.argv[0])
 
-        bash.add_command("__stdin", feed)
-        bash.add_command("__ended", end)
+        bash.add_command("__stdin", self._parts.of(feed))
+        bash.add_command("__ended", self._parts.of(end))
         self._host.modes.note()
         script = {
             "nothing": f"bash -c {shlex.quote(line)}",
@@ -83,7 +84,8 @@ class Shell:
         }[how]
         try:
             with self._work.going():
-                return await _execute(bash, script, self._waited(streams.out), self._waited(streams.err))
+                out, err = self._parts.of(self._waited(streams.out)), self._parts.of(self._waited(streams.err))
+                return await _execute(bash, script, out, err, self._parts)
         finally:
             self._host.modes.settle(self._umask)
 
@@ -125,12 +127,12 @@ class Shell:
             env={**self._env, **(env or {})},
             max_commands=ENDLESS,
             max_loop_iterations=ENDLESS,
-            custom_builtins=programs,
+            custom_builtins={name: self._parts.of(program) for name, program in programs.items()},
         )
         bash.mount("/", self._host.files)
-        bash.add_command("sudo", self._sudo)
-        bash.add_command("su", self._su)
-        bash.add_command("timeout", self._timeout)
+        bash.add_command("sudo", self._parts.of(self._sudo))
+        bash.add_command("su", self._parts.of(self._su))
+        bash.add_command("timeout", self._parts.of(self._timeout))
         return bash
 
     # ---- programs ----
@@ -262,14 +264,54 @@ class Shell:
             return 125
 
 
-async def _execute(bash: Bash, script: str, out: Sink, err: Sink) -> int:
-    running = asyncio.ensure_future(bash.execute(script, stdout=out, stderr=err))
+class Parts:
+    """What a line of the shell does on our loop: its programs, and what it writes.
+
+    The shell is told to stop, and these are cancelled; the shell's own future is not, or it would forget what it was
+    about to begin here.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[Any]] = set()
+        self._stopped = False
+
+    def of(self, function: Callable[[Any], Any]) -> Any:
+        """The same function, as one that can be stopped; nothing need be done for one that does not wait."""
+        if not inspect.iscoroutinefunction(function):
+            return function
+
+        async def part(argument: Any) -> Any:
+            task = asyncio.current_task()
+            if self._stopped or task is None:
+                raise asyncio.CancelledError
+            self._running.add(task)
+            try:
+                return await function(argument)
+            finally:
+                self._running.discard(task)
+
+        return part
+
+    def stop(self) -> None:
+        """Cancel what there is, and let nothing more begin."""
+        self._stopped = True
+        for task in self._running:
+            task.cancel()
+
+
+async def _execute(bash: Bash, script: str, out: Sink, err: Sink, parts: Parts) -> int:
+    async def whole() -> Any:
+        return await bash.execute(script, stdout=out, stderr=err)
+
+    running = asyncio.ensure_future(whole())
     try:
         result = await asyncio.shield(running)
     except asyncio.CancelledError:
         bash.cancel()  # stops between two commands
-        running.cancel()  # stops what a command waits for
+        parts.stop()  # stops what a command waits for
         await asyncio.wait({running})
+        if not running.cancelled():
+            running.exception()
         raise
     return int(result.exit_code)
 
