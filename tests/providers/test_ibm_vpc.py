@@ -453,7 +453,7 @@ def test_addresses_of_a_list_are_asked_for_once() -> None:
 
     async def scenario(driver: IBMVPC) -> None:
         nodes = await driver.list_nodes()
-        assert sum(bool(node.public_ips) for node in nodes) == 125
+        assert sum(bool(node.public_ips) for node in nodes) == 167
         assert simulator.calls == {SIGN_IN: 1, "GET /floating_ips": 2, "GET /instances": 3}
 
     do(scenario, simulator)

@@ -118,12 +118,12 @@ class IBMVPCSimulator(Simulator):
         )
 
     def populate(self, count: int) -> None:
-        """Add so many running instances, spread over the zones of its region, every other one with a public address."""
+        """Add so many running instances, spread over the zones of its region, two of three with a public address."""
         image = next(iter(catalogue.images_of(self._region)))
         zones = islice(cycle(catalogue.ZONES[self._region]), count)
         for number, zone in enumerate(zones, len(self.world.instances) + 1):
             one = self.world.place(name=f"quay-{number}", zone=zone, profile="bx2-2x8", image=image, at=BEFORE)
-            if number % 2:
+            if number % 3:
                 self.world.give_address(f"quay-{number}-ip", zone, one.interface, BEFORE)
 
     def operation(self, request: Request) -> str:
