@@ -166,5 +166,5 @@ def _plugged_in(name: str) -> type[Driver] | None:
 
 
 def _suggestion(name: str) -> str:
-    near = difflib.get_close_matches(name, provider_ids(), n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name, provider_ids(), n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(provider_ids())}"
