@@ -10,10 +10,9 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any, Unpack
 
-from aiocloud.dialects.vcloud.express import ERRORS, EXPRESS, IMAGE, NODE, STATES, order
+from aiocloud.dialects.vcloud.express import ERRORS, EXPRESS, IMAGE, LOCATION, NODE, STATES, entities, order, size_of
 from aiocloud.dialects.vcloud.protocol import DOCUMENTS, id_in, linked, many, path_of, write
 from aiocloud.dialects.vcloud.sessions import SessionAuth, basic
 from aiocloud.dialects.vcloud.vapps import VAppDriver
@@ -25,8 +24,8 @@ from aiocloud.http.client import Api
 from aiocloud.http.paging import Pager
 from aiocloud.http.ratelimit import RateLimiter
 from aiocloud.http.together import together
-from aiocloud.mapping import Shape, at, dig
-from aiocloud.models import Image, Location, Node, NodeAuthPassword, NodeState, Price, Size
+from aiocloud.mapping import dig
+from aiocloud.models import Image, Location, Node, NodeAuthPassword, NodeState, Size
 from aiocloud.values import Secret
 
 log = logging.getLogger("aiocloud")
@@ -34,14 +33,6 @@ log = logging.getLogger("aiocloud")
 BASE = "/api/v0.8"
 AT_ONCE = 8
 """Documents that a list fetches side by side."""
-
-LOCATION = Shape(
-    Location,
-    id=at("@href", id_in),
-    name=at("@name"),
-    country=lambda payload: "US",  # there was but one site
-    city=lambda payload: "Miami",
-)
 
 
 class Terremark(VAppDriver):
@@ -112,7 +103,7 @@ class Terremark(VAppDriver):
         """The vApps, each of which is asked for by itself, eight at a time."""
 
         async def pages(window: int) -> AsyncIterator[Sequence[Node]]:
-            found = [entity for vdc in await self._vdcs(location) for entity in _entities(vdc)]
+            found = [entity for vdc in await self._vdcs(location) for entity in entities(vdc)]
             for begin in range(0, len(found), AT_ONCE):
                 batch = [self._if_there(id_in(each["@href"])) for each in found[begin : begin + AT_ONCE]]
                 yield [node for node in await together(*batch) if node is not None]
@@ -129,7 +120,7 @@ class Terremark(VAppDriver):
         return get
 
     async def _namesakes(self, name: str) -> frozenset[str]:
-        found = [entity for vdc in await self._vdcs() for entity in _entities(vdc)]
+        found = [entity for vdc in await self._vdcs() for entity in entities(vdc)]
         return frozenset(id_in(each["@href"]) for each in found if each.get("@name") == name)
 
     async def _items(self, location: Location | str | None) -> list[str]:
@@ -164,15 +155,7 @@ class Terremark(VAppDriver):
         """What an image can be run on, and what that costs an hour in US dollars."""
         path = f"{BASE}/catalogItem/{segment(image)}/options/compute"
         options = many(dig(await self._site.call("GET", path), "ComputeOptions.ComputeOption"))
-        return [self._site.read(self._size, option) for option in options]
-
-    def _size(self, option: Any, **context: Any) -> Size:
-        cpus, ram = int(option["ProcessorCount"]), int(option["Memory"])
-        cost = Decimal(option["CostPerHour"])
-        price = Price(amount=cost, currency="USD", as_of=self.today()) if cost else None
-        return Size(
-            id=f"{cpus}x{ram}", name=f"{cpus} VPU, {ram} MB", vcpus=cpus, ram=ram, price=price, provider="terremark"
-        )
+        return [size_of(option, self.today()) for option in options]
 
     def list_locations(self) -> Pager[Location]:
         """The virtual data centres, which were all in Miami."""
@@ -304,8 +287,3 @@ class Terremark(VAppDriver):
         """The public ports of a data centre, with their addresses (`PublicIpAddress`); nodes have none of their own."""
         path = f"/api/extensions/v1.6/vdc/{segment(location)}/internetServices"
         return many(dig(await self._site.call("GET", path), "InternetServices.InternetService"))
-
-
-def _entities(vdc: Any) -> list[Any]:
-    found = many(dig(vdc, "ResourceEntities.ResourceEntity"))
-    return [each for each in found if ".vApp+xml" in each.get("@type", "")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Literal, Unpack
@@ -98,7 +98,7 @@ class VCloud(VAppDriver):
         """The vApps. Their addresses come from a list of all virtual machines, which is read first."""
         wanted = id_of(location) if location is not None else None
 
-        async def pagers() -> list[Pager[Node]]:
+        async def pages(window: int) -> AsyncIterator[Sequence[Node]]:
             machines: dict[str, list[Any]] = {}
             for record in await self.ex_query("vm", "isVAppTemplate==false"):
                 machines.setdefault(id_in(record.get("@container", "")), []).append(record)
@@ -106,9 +106,11 @@ class VCloud(VAppDriver):
             def read(record: Any, **context: Any) -> Node:
                 return NODE({**record, "machines": machines.get(id_in(record.get("@href", "")), [])}, **context)
 
-            return [query(self.http, "vApp", read, f"vdc=={self.http.base_url}/api/vdc/{wanted}" if wanted else None)]
+            # Which data centre is told apart here: to the server, its URL may be another than to us.
+            async for page in query(self.http, "vApp", read).pages(window):
+                yield [node for node in page if wanted in (None, node.location)]
 
-        return Pager.chain(pagers)
+        return Pager(pages)
 
     def list_images(self, *, location: Location | str | None = None) -> Pager[Image]:
         """The vApp templates of all catalogues that the organisation sees."""

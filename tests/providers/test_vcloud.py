@@ -363,7 +363,9 @@ async def test_links_are_followed_at_our_own_endpoint_alone() -> None:
         return Response(status=answer.status, headers=headers_of(answer.headers), body=body)
 
     simulator.answer = elsewhere  # type: ignore[method-assign]  # a server that names itself otherwise
-    assert len(await driver(simulator, transport=seen).list_nodes()) == 200
+    cloud = driver(simulator, transport=seen)
+    assert len(await cloud.list_nodes()) == 200
+    assert len(await cloud.list_nodes(location=(await cloud.list_locations())[0])) == 100
     assert {request.url.host for request in seen.requests} == {"vcd.example.net"}
     with pytest.raises(MalformedResponseError, match="leads nowhere"):
         path_of("https://elsewhere.example/login")

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from aiocloud.dialects.vcloud import protocol
 from aiocloud.dialects.vcloud.protocol import DOCUMENTS, id_in, linked, many
 from aiocloud.dialects.vcloud.vapps import document
-from aiocloud.errors import CapacityError, ConflictError, InvalidRequestError, QuotaExceededError
+from aiocloud.errors import (
+    CapacityError,
+    ConflictError,
+    InvalidRequestError,
+    MalformedResponseError,
+    QuotaExceededError,
+)
 from aiocloud.mapping import Shape, at, dig, is_private, one_of
-from aiocloud.models import Image, Node, NodeState
+from aiocloud.models import Image, Location, Node, NodeState, Price, Size
 
 VCLOUD = "http://www.vmware.com/vcloud/v0.8"
 EXPRESS = "urn:tmrk:vCloudExpressExtensions-1.6"
@@ -84,6 +92,30 @@ NODE = Shape(
     location=_vdc,
 )
 IMAGE = Shape(Image, id=at("@href", id_in), name=at("@name"))
+LOCATION = Shape(
+    Location,
+    id=at("@href", id_in),
+    name=at("@name"),
+    country=lambda payload: "US",  # there was but one site
+    city=lambda payload: "Miami",
+)
+
+
+def entities(vdc: Any) -> list[Any]:
+    """The vApps in a data centre: their names and links."""
+    found = many(dig(vdc, "ResourceEntities.ResourceEntity"))
+    return [each for each in found if ".vApp+xml" in each.get("@type", "")]
+
+
+def size_of(option: Any, today: date) -> Size:
+    """Processors and MB that can be had, and the dollars an hour."""
+    try:
+        cpus, ram, cost = int(option["ProcessorCount"]), int(option["Memory"]), Decimal(option["CostPerHour"])
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        raise MalformedResponseError(f"a ComputeOption that cannot be read: {type(error).__name__}") from error
+    price = Price(amount=cost, currency="USD", as_of=today) if cost else None
+    name = f"{cpus} VPU, {ram} MB"
+    return Size(id=f"{cpus}x{ram}", name=name, vcpus=cpus, ram=ram, price=price, provider="terremark")
 
 
 def order(
