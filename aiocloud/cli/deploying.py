@@ -28,9 +28,6 @@ from aiocloud.deploy import (
 )
 from aiocloud.driver import Compute
 
-OURS = 120
-"""Characters of a line of a script that are shown as its name."""
-
 
 async def run(arguments: Namespace, today: date) -> int:
     """Deploy them, and show what came of each; the lines of their scripts as they come."""
@@ -77,11 +74,15 @@ async def _deploy(deployments: Deployments, arguments: Namespace) -> list[Deploy
     outcomes: list[Deployed] = []
     if arguments.format == "csv":
         say(header(DEPLOYED, *_more(arguments)))
-    async with aclosing(aiter(deployments)) as each:  # type: ignore[type-var]  # it is a generator
-        async for outcome in each:
-            outcomes.append(outcome)
-            _show(outcome, arguments)
-            sys.stdout.flush()
+    try:
+        async with aclosing(aiter(deployments)) as each:  # type: ignore[type-var]  # it is a generator
+            async for outcome in each:
+                outcomes.append(outcome)
+                _show(outcome, arguments)
+                sys.stdout.flush()
+    finally:  # interrupted too, it tells of all that is ready
+        if arguments.format == "json":
+            say_json({"items": [_record(outcome, arguments) for outcome in outcomes]})
     return outcomes
 
 
@@ -120,9 +121,7 @@ def _more(arguments: Namespace) -> Sequence[str]:
 
 async def _conclude(driver: Compute, outcomes: Sequence[Deployed], arguments: Namespace) -> int:
     failed = [outcome for outcome in outcomes if not outcome.ok]
-    if arguments.format == "json":
-        say_json({"items": [_record(outcome, arguments) for outcome in outcomes]})
-    elif arguments.format == "table" and len(outcomes) > 1:
+    if arguments.format == "table" and len(outcomes) > 1:
         say(f"{len(outcomes)} nodes: {len(outcomes) - len(failed)} ready, {len(failed)} failed")
     if arguments.format != "table":
         for outcome in failed:

@@ -166,5 +166,19 @@ def test_an_interrupted_deployment_tells_what_became_of_the_node(argv: Sequence[
     assert "Traceback" not in err
 
 
+def test_an_interrupted_document_holds_the_nodes_that_were_ready() -> None:
+    # One at a time: the first is ready long before the second could be.
+    steps = ("--run", "test $(hostname) = web-1 || sleep 600", "--parallel", "1", "--format", "json")
+    with started("--debug", "deploy", "web-1", "web-2", *LINODE, *steps) as process:
+        assert process.stderr is not None
+        made = 0
+        while made < 2:
+            made += "POST /linode/instances" in process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert [(item["name"], item["left"]) for item in json.loads(out)["items"]] == [("web-1", "running")]
+
+
 def test_the_words_for_host_keys_are_those_of_the_library() -> None:
     assert set(WORDS) == set(POLICIES)
