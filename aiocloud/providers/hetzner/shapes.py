@@ -138,7 +138,7 @@ IMAGE = Shape(
     Image,
     id=at("id", str),
     name=_named,
-    os=at("os_flavor", str.lower),
+    os=at("os_flavor", lambda flavor: flavor.lower() if flavor != "unknown" else None),
     version=at("os_version"),
     arch=at("architecture", one_of(ARCHITECTURES, None)),
 )
