@@ -50,7 +50,8 @@ WANTED = {
     "SG": "Singapore",
     "TW": "Taipei",
     "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Dallas/TX, Fremont/CA, Hillsboro/OR, Houston/TX,"
-    " Los Angeles/CA, Miami/FL, Newark/NJ, New York=New York City/NY, Northern Virginia=Ashburn/VA, San Jose/CA, Seattle/WA, Washington/DC",
+    " Los Angeles/CA, Miami/FL, Newark/NJ, New York=New York City/NY,"
+    " Northern Virginia=Ashburn/VA, San Jose/CA, Seattle/WA, Washington/DC",
     "ZA": "Cape Town",
 }
 """The cities that the drivers name, by country; with the state where many are called so.
