@@ -128,7 +128,7 @@ async def test_near_finds_what_lies_within_the_distance_and_counts_what_nobody_c
     found = {(offer.provider, offer.location.id, offer.size.id) for offer in report.items}
     assert found == around
     assert {offer.provider for offer in report.items} >= {"ec2", "linode", "softlayer"}
-    assert {offer.location.city for offer in report.items} == {
+    assert {offer.location.city for offer in report.items} >= {
         "Amsterdam",
         "Frankfurt",
         "London",

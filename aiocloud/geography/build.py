@@ -30,8 +30,9 @@ WANTED = {
     "CA": "Calgary, Montréal, Toronto",
     "CH": "Zurich",
     "CN": "Beijing",
-    "DE": "Frankfurt",
+    "DE": "Frankfurt, Nuremberg",
     "ES": "Madrid",
+    "FI": "Helsinki",
     "FR": "Paris",
     "GB": "London",
     "HK": "Hong Kong",
@@ -48,8 +49,9 @@ WANTED = {
     "SE": "Stockholm",
     "SG": "Singapore",
     "TW": "Taipei",
-    "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Dallas/TX, Fremont/CA, Houston/TX, Los Angeles/CA, Miami/FL, Newark/NJ,"
-    " New York=New York City/NY, Northern Virginia=Ashburn/VA, San Jose/CA, Seattle/WA, Washington/DC",
+    "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Dallas/TX, Fremont/CA, Hillsboro/OR, Houston/TX,"
+    " Los Angeles/CA, Miami/FL, Newark/NJ, New York=New York City/NY,"
+    " Northern Virginia=Ashburn/VA, San Jose/CA, Seattle/WA, Washington/DC",
     "ZA": "Cape Town",
 }
 """The cities that the drivers name, by country; with the state where many are called so.

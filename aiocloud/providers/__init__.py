@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.ecp import ECP
     from aiocloud.providers.eucalyptus import Eucalyptus
     from aiocloud.providers.gogrid import GoGrid
+    from aiocloud.providers.hetzner import Hetzner
     from aiocloud.providers.ibm_sbc import IBMSBC
     from aiocloud.providers.ibm_vpc import IBMVPC
     from aiocloud.providers.linode import Linode
@@ -51,6 +52,7 @@ class Provider(StrEnum):
     ECP = "ecp"
     EUCALYPTUS = "eucalyptus"
     GOGRID = "gogrid"
+    HETZNER = "hetzner"
     IBM_SBC = "ibm_sbc"
     IBM_VPC = "ibm_vpc"
     LINODE = "linode"
@@ -79,6 +81,8 @@ def get_driver(provider: Literal[Provider.ECP, "ecp"]) -> type[ECP]: ...
 def get_driver(provider: Literal[Provider.EUCALYPTUS, "eucalyptus"]) -> type[Eucalyptus]: ...
 @overload
 def get_driver(provider: Literal[Provider.GOGRID, "gogrid"]) -> type[GoGrid]: ...
+@overload
+def get_driver(provider: Literal[Provider.HETZNER, "hetzner"]) -> type[Hetzner]: ...
 @overload
 def get_driver(provider: Literal[Provider.IBM_SBC, "ibm_sbc"]) -> type[IBMSBC]: ...
 @overload
