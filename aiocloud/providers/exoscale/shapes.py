@@ -59,7 +59,8 @@ TEXTS: Mapping[str, type[ApiError]] = {
 
 def _message(body: Any) -> str | None:
     """What is wrong: problem details as the description of the API has them, or the plain word of older answers."""
-    return body.get("detail") or body.get("message") or body.get("error") or body.get("title")
+    said = (body.get(field) for field in ("detail", "message", "error", "title"))
+    return next((str(each) for each in said if each), None)
 
 
 ERRORS = ErrorTable(
