@@ -135,7 +135,7 @@ class ExoscaleSimulator(Simulator):
         self.instances: dict[str, Instance] = {}
         self.operations: dict[str, Operation] = {}
         self.keys: dict[str, str] = {}
-        self.elastic: dict[str, Json] = {}
+        self.elastic: dict[str, tuple[str, Json]] = {}
         self.groups: dict[str, Json] = {}
         self.quota = 10_000
         self.forbidden: list[str] = []
@@ -482,12 +482,12 @@ def _add_rule(world: ExoscaleSimulator, call: Call) -> Json:
 
 
 def _elastic(world: ExoscaleSimulator, call: Call) -> Json:
-    return {"elastic-ips": [each for each in world.elastic.values() if each["zone"] == call.zone]}
+    return {"elastic-ips": [each for zone, each in world.elastic.values() if zone == call.zone]}
 
 
 def _add_elastic(world: ExoscaleSimulator, call: Call) -> Json:
     new = world.new_id("e1")
-    world.elastic[new] = {"id": new, "ip": f"198.19.255.{len(world.elastic) + 1}", "zone": call.zone, **call.body}
+    world.elastic[new] = call.zone, {"id": new, "ip": f"198.19.255.{len(world.elastic) + 1}", **call.body}
     return world.begin("create-elastic-ip", new)
 
 

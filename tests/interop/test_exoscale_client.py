@@ -172,7 +172,8 @@ def test_what_the_driver_asks_and_the_simulator_answers_is_as_described() -> Non
         return answer
 
     async def scenario() -> None:
-        async with Exoscale(**simulator.credentials, transport=transport, now=simulator.now) as driver:
+        key, secret = simulator.credentials["key"], simulator.credentials["secret"]
+        async with Exoscale(key, secret, transport=transport, now=simulator.now) as driver:
             await driver.list_offers()
             await driver.list_images()
             node = await driver.create_node(

@@ -70,7 +70,8 @@ class Zonal(Driver):
             return
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigurationError(f"{path} cannot be read: {type(error).__name__}") from None  # it holds secrets
-        for each in known.get("accounts") or ():
+        tables = [each for each in known.get("accounts") or () if isinstance(each, dict)]
+        for each in tables:
             if each.get("name") and each.get("key") and each.get("secret"):  # some have a command in place of it
                 options = {"key": each["key"], "secret": each["secret"]}
                 yield Account("exoscale", each["name"], options, source=str(path))

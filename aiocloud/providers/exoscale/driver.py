@@ -19,12 +19,10 @@ from aiocloud.mapping import dig, raw
 from aiocloud.models import Image, Location, Node, NodeState, Offer, Size
 from aiocloud.providers.exoscale.account import in_zone
 from aiocloud.providers.exoscale.keys import Keys
-from aiocloud.providers.exoscale.shapes import IMAGE, MARK, SIZE, STATES, zone
+from aiocloud.providers.exoscale.shapes import IMAGE, MARK, SIZE, STATES, disk_for, is_in, zone
 from aiocloud.values import Secret
 
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-SMALLEST_DISK = 10
-"""GiB."""
 BOOTING = 15.0
 """Seconds for which a create waits for its operation: refusals for want of room come so."""
 
@@ -72,7 +70,7 @@ class Exoscale(Keys, PowerControl):
             if location is None:
                 return found
             place = id_of(location)
-            return [replace(size, location=place) for size in found if _is_in(size, place)]
+            return [replace(size, location=place) for size in found if is_in(size, place)]
 
         return Pager.of(sizes)
 
@@ -91,7 +89,7 @@ class Exoscale(Keys, PowerControl):
         async def offers() -> list[Offer]:
             places, sizes = await together(lambda: self.list_locations(), lambda: self.list_sizes())
             wanted = [place for place in places if location is None or place.id == id_of(location)]
-            return [self._offer(place, size) for place in wanted for size in sizes if _is_in(size, place.id)]
+            return [self._offer(place, size) for place in wanted for size in sizes if is_in(size, place.id)]
 
         return Pager.of(offers)
 
@@ -141,7 +139,7 @@ class Exoscale(Keys, PowerControl):
             "name": name,
             "instance-type": {"id": kind},
             "template": {"id": id_of(image)},
-            "disk-size": ex_disk_size or _disk_for(image),
+            "disk-size": ex_disk_size or disk_for(image),
             "labels": {**(tags or {}), MARK: token},
             "ssh-keys": [{"name": key} for key in keys],
             "user-data": data,
@@ -212,7 +210,7 @@ class Exoscale(Keys, PowerControl):
         await self._change(node, "PUT", ":reboot", idempotent=False)
 
     async def start_node(self, node: Node | str, *, ex_rescue_profile: str | None = None) -> None:
-        """Start it; with a rescue profile ("netboot", "netboot-efi") into a rescue system."""
+        """Start it; with `ex_rescue_profile` ("netboot", "netboot-efi") a rescue system in its place."""
         await self._change(node, "PUT", ":start", {"rescue-profile": ex_rescue_profile} if ex_rescue_profile else {})
 
     async def stop_node(self, node: Node | str) -> None:
@@ -291,14 +289,3 @@ class Exoscale(Keys, PowerControl):
     def ex_list_quotas(self) -> Pager[Mapping[str, Any]]:
         """What the account may have, and has."""
         return self._home.list("/quota", raw, items="quotas")
-
-
-def _is_in(size: Size, place: str) -> bool:
-    zones = size.extra.get("zones")
-    return zones is None or place in zones
-
-
-def _disk_for(image: Image | str) -> int:
-    """GiB that the template needs, as far as it is known."""
-    size = image.extra.get("size") if isinstance(image, Image) else None
-    return max(SMALLEST_DISK, -(-size // 2**30)) if isinstance(size, int) else SMALLEST_DISK

@@ -24,6 +24,9 @@ from aiocloud.values import FrozenMap
 MARK = "aiocloud-create"
 """The key of the label by which a node is found again whose creation was not confirmed."""
 
+SMALLEST_DISK = 10
+"""GiB."""
+
 STATES = {
     "starting": NodeState.PENDING,
     "running": NodeState.RUNNING,
@@ -162,3 +165,15 @@ KEY_PAIR = Shape(KeyPair, id=at("name"), name=at("name"), fingerprint=at("finger
 def zone(payload: Any, **context: Any) -> Location:
     """A zone, with the coordinates of its city."""
     return located(LOCATION(payload, **context))
+
+
+def is_in(size: Size, place: str) -> bool:
+    """Whether a zone has that instance type."""
+    zones = size.extra.get("zones")
+    return zones is None or place in zones
+
+
+def disk_for(image: Image | str) -> int:
+    """GiB that a template needs, as far as it is known."""
+    size = image.extra.get("size") if isinstance(image, Image) else None
+    return max(SMALLEST_DISK, -(-size // 2**30)) if isinstance(size, int) else SMALLEST_DISK
