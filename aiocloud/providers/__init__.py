@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.ec2 import EC2
     from aiocloud.providers.ecp import ECP
     from aiocloud.providers.eucalyptus import Eucalyptus
+    from aiocloud.providers.exoscale import Exoscale
     from aiocloud.providers.gogrid import GoGrid
     from aiocloud.providers.hetzner import Hetzner
     from aiocloud.providers.ibm_sbc import IBMSBC
@@ -51,6 +52,7 @@ class Provider(StrEnum):
     EC2 = "ec2"
     ECP = "ecp"
     EUCALYPTUS = "eucalyptus"
+    EXOSCALE = "exoscale"
     GOGRID = "gogrid"
     HETZNER = "hetzner"
     IBM_SBC = "ibm_sbc"
@@ -79,6 +81,8 @@ def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
 def get_driver(provider: Literal[Provider.ECP, "ecp"]) -> type[ECP]: ...
 @overload
 def get_driver(provider: Literal[Provider.EUCALYPTUS, "eucalyptus"]) -> type[Eucalyptus]: ...
+@overload
+def get_driver(provider: Literal[Provider.EXOSCALE, "exoscale"]) -> type[Exoscale]: ...
 @overload
 def get_driver(provider: Literal[Provider.GOGRID, "gogrid"]) -> type[GoGrid]: ...
 @overload
