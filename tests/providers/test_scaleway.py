@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJP4Ck6JO2XhDiWGt42h8ldHiAh59cTsTkwtq1Zmum0L"
 CREATE, ACT, TELL = "POST /servers", "POST /servers/{id}/action", "PATCH /servers/{id}/user_data/{id}"
-NOBLE = {"size": "DEV1-S", "image": "ubuntu_noble"}
+NOBLE: dict[str, Any] = {"size": "DEV1-S", "image": "ubuntu_noble"}
 
 
 def do(scenario: Callable[[Scaleway], Awaitable[T]], simulator: ScalewaySimulator | None = None, **options: Any) -> T:
@@ -459,9 +459,9 @@ def test_zones_are_the_parts_of_an_account() -> None:
     async def scenario(driver: Scaleway) -> None:
         parts = await driver.parts()
         assert [part.part for part in parts] == [place.id for place in await driver.list_locations()]
-        assert [[node.location for node in await part.list_nodes()] for part in parts] == [
-            [part.part] for part in parts
-        ]  # type: ignore[attr-defined]  # they are of this class
+        for part in parts:
+            assert isinstance(part, Scaleway)
+            assert [node.location for node in await part.list_nodes()] == [part.part]
         assert await parts[3].parts() == [parts[3]]
 
     do(scenario, simulator)
