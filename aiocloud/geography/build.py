@@ -49,6 +49,7 @@ WANTED = {
     "NL": "Amsterdam",
     "NO": "Oslo",
     "NZ": "Auckland",
+    "PL": "Warsaw",
     "SE": "Stockholm",
     "SG": "Singapore",
     "TW": "Taipei",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.rackspace import Rackspace
     from aiocloud.providers.rackspace_first_gen import RackspaceFirstGen
     from aiocloud.providers.rimuhosting import RimuHosting
+    from aiocloud.providers.scaleway import Scaleway
     from aiocloud.providers.slicehost import Slicehost
     from aiocloud.providers.softlayer import SoftLayer
     from aiocloud.providers.terremark import Terremark
@@ -63,6 +64,7 @@ class Provider(StrEnum):
     RACKSPACE = "rackspace"
     RACKSPACE_FIRST_GEN = "rackspace_first_gen"
     RIMUHOSTING = "rimuhosting"
+    SCALEWAY = "scaleway"
     SLICEHOST = "slicehost"
     SOFTLAYER = "softlayer"
     TERREMARK = "terremark"
@@ -103,6 +105,8 @@ def get_driver(provider: Literal[Provider.RACKSPACE, "rackspace"]) -> type[Racks
 def get_driver(provider: Literal[Provider.RACKSPACE_FIRST_GEN, "rackspace_first_gen"]) -> type[RackspaceFirstGen]: ...
 @overload
 def get_driver(provider: Literal[Provider.RIMUHOSTING, "rimuhosting"]) -> type[RimuHosting]: ...
+@overload
+def get_driver(provider: Literal[Provider.SCALEWAY, "scaleway"]) -> type[Scaleway]: ...
 @overload
 def get_driver(provider: Literal[Provider.SLICEHOST, "slicehost"]) -> type[Slicehost]: ...
 @overload
