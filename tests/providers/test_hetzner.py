@@ -433,7 +433,7 @@ def test_sizes_and_offers_are_priced_by_place() -> None:
         assert await driver.list_sizes(location="moon1") == []
         assert {offer.location.id for offer in await driver.list_offers(location="sin")} == {"sin"}
 
-    do(scenario)
+    do(scenario, HetznerSimulator(invented_prices=True))
 
 
 def test_nodes_of_one_place_alone_can_be_listed() -> None:

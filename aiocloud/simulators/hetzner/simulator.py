@@ -27,14 +27,20 @@ class HetznerSimulator(Simulator):
     creates = "POST /servers"
     proof = "token"
     facts = (
-        "Locations, server types and images bear Hetzner's names and sizes of 2026, as far as they are here; all "
-        "prices are invented."
+        "Locations, server types and images bear Hetzner's names and sizes of 2026, as far as they are here; no "
+        "prices are told, since none here would be Hetzner's."
     )
 
-    def __init__(self, *, token: str = "harbour-token-9Yd3kq7Rk2", **world: Any) -> None:  # noqa: S107 - opens nothing
+    def __init__(
+        self,
+        *,
+        token: str = "harbour-token-9Yd3kq7Rk2",  # noqa: S107 - opens nothing
+        invented_prices: bool = False,
+        **world: Any,
+    ) -> None:
         super().__init__(**world)
         self._token = token
-        self.world = World(self.now, lambda: self.boot)
+        self.world = World(self.now, lambda: self.boot, invented_prices=invented_prices)
 
     @property
     def credentials(self) -> Mapping[str, str]:
@@ -201,7 +207,7 @@ def _as_sold(world: World, row: Json) -> Json:
         {**each, "available": each["available"] and (row["name"], each["name"]) not in world.sold_out}
         for each in row["locations"]
     ]
-    return {**row, "locations": places}
+    return {**row, "locations": places, "prices": row["prices"] if world.invented_prices else []}
 
 
 def _locations(world: World, call: Call) -> Answered:

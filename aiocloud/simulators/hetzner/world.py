@@ -68,11 +68,12 @@ class World:
     """One project with all that is in it. `boot` tells the seconds from creation to running.
 
     `sold_out` holds pairs of a type's and a location's name. `failing` says of commands how their actions end.
-    `most` is how many servers the project may have.
+    `most` is how many servers the project may have. With `invented_prices`, types have some.
     """
 
     now: Callable[[], datetime]
     boot: Callable[[], float]
+    invented_prices: bool = False
     servers: dict[int, Server] = field(default_factory=dict)
     keys: dict[int, Json] = field(default_factory=dict)
     actions: dict[int, Action] = field(default_factory=dict)
