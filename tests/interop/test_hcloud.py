@@ -49,7 +49,7 @@ class Hetzner:
 
 @pytest.fixture
 async def hetzner() -> AsyncIterator[Hetzner]:
-    simulator = HetznerSimulator(boot=0.0)
+    simulator = HetznerSimulator(boot=0.0, invented_prices=True)
     async with serve(simulator) as base:
         yield Hetzner(simulator, str(base / "v1"))
 
