@@ -93,7 +93,7 @@ NODE = Shape(
     Node,
     hide=("default_password", "kvm"),  # the console's address lets in whoever has it
     id=at("id"),
-    name=at("label", lambda label: label or None),
+    name=lambda payload: payload.get("label") or payload["id"],
     state=_state,
     public_ips=_public,
     private_ips=lambda payload: addresses([payload.get("internal_ip")], private=True),
