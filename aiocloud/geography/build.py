@@ -31,17 +31,18 @@ WANTED = {
     "BR": "São Paulo",
     "CA": "Calgary, Montréal, Toronto",
     "CH": "Geneva, Zurich",
+    "CL": "Santiago",
     "CN": "Beijing",
     "DE": "Frankfurt, Munich, Nuremberg",
     "ES": "Madrid",
     "FI": "Helsinki",
     "FR": "Paris",
-    "GB": "London",
+    "GB": "London, Manchester",
     "HK": "Hong Kong",
     "HR": "Zagreb",
     "ID": "Jakarta",
     "IL": "Tel Aviv",
-    "IN": "Chennai, Hyderabad, Mumbai",
+    "IN": "Bangalore, Chennai, Delhi NCR=Delhi, Hyderabad, Mumbai",
     "IT": "Milan",
     "JP": "Osaka, Tokyo",
     "KR": "Seoul",
@@ -53,14 +54,16 @@ WANTED = {
     "SE": "Stockholm",
     "SG": "Singapore",
     "TW": "Taipei",
-    "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Dallas/TX, Fremont/CA, Hillsboro/OR, Houston/TX,"
-    " Los Angeles/CA, Miami/FL, Newark/NJ, New York=New York City/NY,"
-    " Northern Virginia=Ashburn/VA, San Jose/CA, Seattle/WA, Washington/DC",
-    "ZA": "Cape Town",
+    "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Dallas/TX, Fremont/CA, Hillsboro/OR, Honolulu/HI,"
+    " Houston/TX, Los Angeles/CA, Miami/FL, New Jersey=Newark/NJ, Newark/NJ, New York=New York City/NY,"
+    " Northern Virginia=Ashburn/VA, San Jose/CA, Seattle/WA,"
+    " Silicon Valley=San Jose/CA, Washington/DC",
+    "ZA": "Cape Town, Johannesburg",
 }
 """The cities that the drivers name, by country; with the state where many are called so.
 
 "Northern Virginia" is what providers call a place that is no city; Ashburn lies in the midst of its data centres.
+"New Jersey" and "Silicon Valley" are no cities either: Newark and San José stand for them.
 """
 
 

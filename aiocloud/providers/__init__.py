@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.vcloud import VCloud
     from aiocloud.providers.voxel import Voxel
     from aiocloud.providers.vpsnet import VPSNet
+    from aiocloud.providers.vultr import Vultr
 
 PLUGINS = "aiocloud.drivers"
 
@@ -71,6 +72,7 @@ class Provider(StrEnum):
     VCLOUD = "vcloud"
     VOXEL = "voxel"
     VPSNET = "vpsnet"
+    VULTR = "vultr"
 
 
 @overload
@@ -119,6 +121,8 @@ def get_driver(provider: Literal[Provider.VCLOUD, "vcloud"]) -> type[VCloud]: ..
 def get_driver(provider: Literal[Provider.VOXEL, "voxel"]) -> type[Voxel]: ...
 @overload
 def get_driver(provider: Literal[Provider.VPSNET, "vpsnet"]) -> type[VPSNet]: ...
+@overload
+def get_driver(provider: Literal[Provider.VULTR, "vultr"]) -> type[Vultr]: ...
 @overload
 def get_driver(provider: str) -> type[Driver]: ...
 

@@ -135,7 +135,7 @@ async def test_the_catalogue_can_be_read(hetzner: Hetzner) -> None:
 
     assert await hetzner.do(work) == (
         {"fsn1": False, "nbg1": True, "hel1": True},
-        "0.0070",
+        "0.0350",
         "debian",
         "Ashburn, VA",
     )

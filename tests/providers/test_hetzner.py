@@ -424,7 +424,7 @@ def test_sizes_and_offers_are_priced_by_place() -> None:
         here = {each.id: each for each in await driver.list_sizes(location="ash")}
         assert set(here) == {"cpx11", "ccx13", "ccx23"}
         assert here["ccx13"].price is not None
-        assert (here["ccx13"].price.amount, here["ccx13"].price.currency) == (Decimal("0.0250"), "EUR")
+        assert (here["ccx13"].price.amount, here["ccx13"].price.currency) == (Decimal("0.1250"), "EUR")
         assert (here["ccx13"].ram, here["ccx13"].disk, here["ccx13"].arch) == (8192, 80, "x86_64")
         anywhere = {each.id: each for each in await driver.list_sizes()}
         assert anywhere["ccx13"].price is None

@@ -83,14 +83,14 @@ DEDICATED = {"category": "Dedicated vCPU", "cpu_type": "dedicated"}
 SERVER_TYPES: dict[str, Json] = {
     each["name"]: each
     for each in (
-        _type(114, "cx23", 2, 4.0, 40, "0.0060", EUROPE),
-        _type(115, "cx33", 4, 8.0, 80, "0.0090", EUROPE),
-        _type(45, "cax11", 2, 4.0, 40, "0.0070", EUROPE, architecture="arm"),
-        _type(46, "cax21", 4, 8.0, 80, "0.0120", EUROPE, architecture="arm"),
-        _type(108, "cpx11", 2, 2.0, 40, "0.0080", ALL[3:]),
-        _type(109, "cpx22", 2, 4.0, 80, "0.0100", EUROPE),
-        _type(96, "ccx13", 2, 8.0, 80, "0.0200", ALL, **DEDICATED),
-        _type(97, "ccx23", 4, 16.0, 160, "0.0400", ALL, **DEDICATED),
+        _type(114, "cx23", 2, 4.0, 40, "0.0300", EUROPE),
+        _type(115, "cx33", 4, 8.0, 80, "0.0450", EUROPE),
+        _type(45, "cax11", 2, 4.0, 40, "0.0350", EUROPE, architecture="arm"),
+        _type(46, "cax21", 4, 8.0, 80, "0.0600", EUROPE, architecture="arm"),
+        _type(108, "cpx11", 2, 2.0, 40, "0.0400", ALL[3:]),
+        _type(109, "cpx22", 2, 4.0, 80, "0.0500", EUROPE),
+        _type(96, "ccx13", 2, 8.0, 80, "0.1000", ALL, **DEDICATED),
+        _type(97, "ccx23", 4, 16.0, 160, "0.2000", ALL, **DEDICATED),
     )
 }
 
