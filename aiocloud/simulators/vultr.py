@@ -123,13 +123,14 @@ class VultrSimulator(Simulator):
     proof = "api_key"
     unknown_node = "00000000-0000-4000-8000-000000000000"
     facts = (
-        "Regions, plans and systems bear Vultr's names and sizes of 2026, as far as they are here; all prices are "
-        "invented."
+        "Regions, plans and systems bear Vultr's names and sizes of 2026, as far as they are here; no prices are told, "
+        "since none here would be Vultr's."
     )
 
-    def __init__(self, *, api_key: str = "HARBOURKEY7QX2MZ5D4T", **world: Any) -> None:
+    def __init__(self, *, api_key: str = "HARBOURKEY7QX2MZ5D4T", invented_prices: bool = False, **world: Any) -> None:
         super().__init__(**world)
         self._key = api_key
+        self.invented_prices = invented_prices
         self.instances: dict[str, Instance] = {}
         self.keys: dict[str, Json] = {}
         self.snapshots: dict[str, Json] = {}
@@ -409,17 +410,18 @@ def _availability(world: VultrSimulator, call: Call) -> Answered:
 
 def _plans(world: VultrSimulator, call: Call) -> Answered:
     kind = call.query.get("type", "all")
-    rows = [_plan(id_) for id_ in PLANS if kind in ("all", id_.partition("-")[0])]
+    rows = [_plan(id_, world.invented_prices) for id_ in PLANS if kind in ("all", id_.partition("-")[0])]
     return 200, call.page("plans", rows)
 
 
-def _plan(id_: str) -> Json:
+def _plan(id_: str, priced: bool) -> Json:
     vcpus, ram, disk, traffic, cost, places = PLANS[id_]
     special = {
         place: {"monthly_cost": cost * factor, "hourly_cost": round(cost * factor / 730, 4)}
         for place, factor in DEARER.items()
         if place in places
     }
+    prices = {"monthly_cost": cost, "hourly_cost": round(cost / 730, 4), "location_cost": special}
     return {
         "id": id_,
         "vcpu_count": vcpus,
@@ -427,11 +429,9 @@ def _plan(id_: str) -> Json:
         "disk": disk,
         "disk_count": 1,
         "bandwidth": traffic,
-        "monthly_cost": cost,
-        "hourly_cost": round(cost / 730, 4),
+        **(prices if priced else {}),
         "type": id_.partition("-")[0],
         "locations": list(places),
-        "location_cost": special,
         "deploy_ondemand": True,
     }
 

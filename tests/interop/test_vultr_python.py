@@ -46,7 +46,7 @@ class Account:
 
 @pytest.fixture
 async def account() -> AsyncIterator[Account]:
-    simulator = VultrSimulator(boot=0.0)
+    simulator = VultrSimulator(boot=0.0, invented_prices=True)
     async with serve(simulator) as base:
         yield Account(simulator, str(base / "v2"))
 

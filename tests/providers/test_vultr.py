@@ -174,7 +174,7 @@ def test_a_price_is_the_regions_where_it_has_one() -> None:
 
 
 def test_offers_can_be_had_without_a_key_and_say_what_is_in_stock() -> None:
-    simulator = VultrSimulator()
+    simulator = VultrSimulator(invented_prices=True)
     simulator.sold_out.add(("vc2-1c-1gb", "fra"))
 
     async def scenario() -> None:
