@@ -25,7 +25,6 @@ Json: TypeAlias = dict[str, Any]
 ZONES = {
     "fi-hel1": "Helsinki #1",
     "de-fra1": "Frankfurt #1",
-    "dk-cph1": "Copenhagen #1",
     "nl-ams1": "Amsterdam #1",
     "pl-waw1": "Warsaw #1",
     "sg-sin1": "Singapore #1",

@@ -29,6 +29,9 @@ PATIENCE = 180.0
 SHUTDOWN = 600.0
 """Seconds that a server which is to be destroyed may take to stop."""
 
+LONGEST_HOSTNAME = 63
+"""Characters that every system takes for the name of a host."""
+
 INTERFACES = (("public", "IPv4"), ("utility", "IPv4"), ("public", "IPv6"))
 """The network interfaces of a new server: what the control panel gives one, too."""
 
@@ -76,6 +79,7 @@ class UpCloud(Market, Extras, PowerControl):
         if token := environment.get("UPCLOUD_TOKEN"):
             yield Account("upcloud", "default", {"token": token}, source="environment variables")
             return
+        environment.require_whole("UPCLOUD_USERNAME", "UPCLOUD_PASSWORD")
         username, password = environment.get("UPCLOUD_USERNAME"), environment.get("UPCLOUD_PASSWORD")
         if username and password:
             known = {"username": username, "password": password}
@@ -244,10 +248,10 @@ def hostname(name: str) -> str:
     """A host name as near to that name as may be.
 
     >>> hostname("Quay 3 (Öland).example.org")
-    'Quay-3-land-.example.org'
+    'Quay-3-land.example.org'
     """
-    text = re.sub(r"[^A-Za-z0-9.-]+", "-", name).strip("-.")
-    return text[:128] or "server"
+    labels = re.sub(r"[^A-Za-z0-9.]+", "-", name[:LONGEST_HOSTNAME]).split(".")
+    return ".".join(label for each in labels if (label := each.strip("-"))) or "server"
 
 
 def _stop(hard: bool) -> dict[str, str]:
