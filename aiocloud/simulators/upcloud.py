@@ -495,7 +495,7 @@ def _prices(world: UpCloudSimulator, call: Call) -> Found:
         }
         for zone in ZONES
     ]
-    return 200, {"prices": {"currency": world.currency, "zone": rows}}
+    return 200, {"prices": {"zone": rows}}
 
 
 def _templates(world: UpCloudSimulator, call: Call) -> Found:

@@ -106,7 +106,7 @@ class Market(Compute):
         return await self.http.list("/plan", SIZE, items="plans.plan")
 
     async def _prices(self) -> Mapping[str, Any]:
-        """The price list: a currency, and what each thing costs in each zone."""
+        """The price list: what each thing costs in each zone, and the currency, which the account's details tell."""
         prices: dict[str, Any] = dict(dig(await self.http.call("GET", "/price"), "prices") or {})
         if prices.get("currency") is None:
             prices["currency"] = await self._currency()
