@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.slicehost import Slicehost
     from aiocloud.providers.softlayer import SoftLayer
     from aiocloud.providers.terremark import Terremark
+    from aiocloud.providers.upcloud import UpCloud
     from aiocloud.providers.vcloud import VCloud
     from aiocloud.providers.voxel import Voxel
     from aiocloud.providers.vpsnet import VPSNet
@@ -69,6 +70,7 @@ class Provider(StrEnum):
     SLICEHOST = "slicehost"
     SOFTLAYER = "softlayer"
     TERREMARK = "terremark"
+    UPCLOUD = "upcloud"
     VCLOUD = "vcloud"
     VOXEL = "voxel"
     VPSNET = "vpsnet"
@@ -115,6 +117,8 @@ def get_driver(provider: Literal[Provider.SLICEHOST, "slicehost"]) -> type[Slice
 def get_driver(provider: Literal[Provider.SOFTLAYER, "softlayer"]) -> type[SoftLayer]: ...
 @overload
 def get_driver(provider: Literal[Provider.TERREMARK, "terremark"]) -> type[Terremark]: ...
+@overload
+def get_driver(provider: Literal[Provider.UPCLOUD, "upcloud"]) -> type[UpCloud]: ...
 @overload
 def get_driver(provider: Literal[Provider.VCLOUD, "vcloud"]) -> type[VCloud]: ...
 @overload
