@@ -171,8 +171,8 @@ class ExoscaleSimulator(Simulator):
         )
 
     def populate(self, count: int) -> None:
-        """So many running instances, spread over the zones."""
-        places = zip(cycle(ZONES), cycle(TYPES), strict=False)
+        """So many running instances, spread over the zones, two by two: served on loopback, it has just the first."""
+        places = zip(cycle(zone for zone in ZONES for _ in range(2)), cycle(TYPES), strict=False)
         for number, (zone, kind) in enumerate(islice(places, count), len(self.instances) + 1):
             self._place(f"quay-{number}", zone, kind, next(iter(TEMPLATES)), 10, BEFORE)
 

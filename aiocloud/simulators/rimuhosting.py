@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import count, cycle, islice
 from typing import Any, TypeAlias
 from urllib.parse import unquote
@@ -84,12 +84,15 @@ class RimuHostingSimulator(Simulator):
     endpoint = "https://rimuhosting.com/r"
     creates = "POST /orders/new-vps"
     proof = "api_key"
-    as_of = date(2026, 3, 1)
-    facts = "The plans and their prices are invented, in the form of the answers that RimuHosting's own client expects."
+    facts = (
+        "The plans are invented, in the form of the answers that RimuHosting's own client expects; no prices are told, "
+        "since none here would be RimuHosting's."
+    )
 
-    def __init__(self, *, api_key: str = "123456789", **world: Any) -> None:
+    def __init__(self, *, api_key: str = "123456789", invented_prices: bool = False, **world: Any) -> None:
         super().__init__(**world)
         self._key = api_key
+        self.invented_prices = invented_prices
         self.orders: dict[int, Order] = {}
         self._oids, self._addresses = count(2853290001), count(0xC6120000 + 1)  # 198.18/15, which is nobody's
 
@@ -294,8 +297,7 @@ def _plans(world: RimuHostingSimulator, _: None, options: dict[str, str], body: 
         {
             "pricing_plan_code": code,
             "pricing_plan_description": f"{code} ({CENTRES[centre][0]})" if centre else code,
-            "monthly_recurring_fee": fee,
-            "monthly_recurring_amt": _amount(fee),
+            **({"monthly_recurring_fee": fee, "monthly_recurring_amt": _amount(fee)} if world.invented_prices else {}),
             "minimum_memory_mb": memory,
             "minimum_disk_gb": disk,
             "minimum_data_transfer_allowance_gb": traffic,

@@ -137,7 +137,10 @@ class UpCloudSimulator(Simulator):
     proof = "password"
     unknown_node = "00ffffff-0000-4000-8000-0000000000ff"
     unpaged = 2
-    facts = "Zones, templates and the sizes of the plans are a few of UpCloud's; the prices are invented."
+    facts = (
+        "Zones, templates and the sizes of the plans are a few of UpCloud's; no prices are told, since none here would "
+        "be UpCloud's."
+    )
 
     def __init__(
         self,
@@ -145,9 +148,11 @@ class UpCloudSimulator(Simulator):
         username: str = "harbour",
         password: str = "Tide-and-0cean",  # noqa: S107 - of a world that is not there
         token: str = "ucat_0123456789",  # noqa: S107 - of a world that is not there
+        invented_prices: bool = False,
         **world: Any,
     ) -> None:
         super().__init__(**world)
+        self.invented_prices = invented_prices
         self._login, self._token = (username, password), token
         self.currency = "EUR"
         self.servers: dict[str, Server] = {}
@@ -492,6 +497,7 @@ def _prices(world: UpCloudSimulator, call: Call) -> Found:
         | {
             f"server_plan_{name}": {"amount": 1, "price": round(row[4] * DEARER.get(zone, 1), 4)}
             for name, row in PLANS.items()
+            if world.invented_prices
         }
         for zone in ZONES
     ]

@@ -37,7 +37,7 @@ class Cloud:
 
 @pytest.fixture
 async def cloud() -> AsyncIterator[Cloud]:
-    simulator = UpCloudSimulator(boot=0.0)
+    simulator = UpCloudSimulator(boot=0.0, invented_prices=True)
     async with serve(simulator) as base:
         yield Cloud(simulator, str(base / "1.3"))
 

@@ -255,7 +255,7 @@ def test_orders_are_known_by_their_slugs_too() -> None:
 
 
 def test_plans_have_monthly_prices_and_one_without_a_fee_has_none() -> None:
-    simulator = RimuHostingSimulator()
+    simulator = RimuHostingSimulator(invented_prices=True)
 
     async def scenario() -> None:
         rimu = over(simulator)

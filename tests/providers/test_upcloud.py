@@ -245,7 +245,7 @@ async def test_a_currency_that_the_price_list_does_not_tell_is_asked_for_and_nev
 
 
 async def test_the_simulated_price_list_names_no_currency_as_the_true_one() -> None:
-    simulator = UpCloudSimulator()
+    simulator = UpCloudSimulator(invented_prices=True)
     prices = [size.price for size in await over(simulator).list_sizes(location="sg-sin1")]
     assert {price.currency for price in prices if price} == {"EUR"}
     assert simulator.calls["GET /account/details/{username}"] == 1
