@@ -37,7 +37,7 @@ WANTED = {
     "HK": "Hong Kong",
     "ID": "Jakarta",
     "IL": "Tel Aviv",
-    "IN": "Chennai, Hyderabad, Mumbai",
+    "IN": "Bangalore, Chennai, Hyderabad, Mumbai",
     "IT": "Milan",
     "JP": "Osaka, Tokyo",
     "KR": "Seoul",
@@ -49,7 +49,8 @@ WANTED = {
     "SG": "Singapore",
     "TW": "Taipei",
     "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Dallas/TX, Fremont/CA, Houston/TX, Los Angeles/CA, Miami/FL, Newark/NJ,"
-    " New York=New York City/NY, Northern Virginia=Ashburn/VA, San Jose/CA, Seattle/WA, Washington/DC",
+    " New York=New York City/NY, Northern Virginia=Ashburn/VA, Richmond/VA, San Francisco/CA, San Jose/CA,"
+    " Seattle/WA, Washington/DC",
     "ZA": "Cape Town",
 }
 """The cities that the drivers name, by country; with the state where many are called so.
