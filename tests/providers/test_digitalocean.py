@@ -408,12 +408,10 @@ def test_a_node_is_resized_rebuilt_and_renamed_action_by_action() -> None:
             await driver.ex_resize_node(node, "s-2vcpu-4gb")
         await driver.stop_node(node, ex_hard=True)
         await driver.wait_until(node, NodeState.STOPPED)
-        for begin in (
-            lambda: driver.ex_resize_node(node, "s-2vcpu-4gb", disk=True),
-            lambda: driver.ex_rebuild_node(node, "ubuntu-24-04-x64"),
-            lambda: driver.ex_rename_node(node, "web-2"),
-        ):
-            assert (await driver.ex_wait_for_action(await begin()))["status"] == "completed"
+        grown = await driver.ex_wait_for_action(await driver.ex_resize_node(node, "s-2vcpu-4gb", disk=True))
+        anew = await driver.ex_wait_for_action(await driver.ex_rebuild_node(node, "ubuntu-24-04-x64"))
+        named = await driver.ex_wait_for_action(await driver.ex_rename_node(node, "web-2"))
+        assert {each["status"] for each in (grown, anew, named)} == {"completed"}
         await driver.reboot_node(node, ex_hard=True)
         node = await driver.wait_until(node)
         assert (node.name, node.size, node.image) == ("web-2", "s-2vcpu-4gb", "ubuntu-24-04-x64")
