@@ -15,6 +15,7 @@ import pytest
 PREFIXES = (
     "AIOCLOUD_",
     "AWS_",
+    "DIGITALOCEAN_",
     "IBMCLOUD_",
     "IC_",
     "LINODE_",

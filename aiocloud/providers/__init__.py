@@ -18,6 +18,7 @@ from aiocloud.errors import ConfigurationError, ProviderNotFoundError, RetiredPr
 
 if TYPE_CHECKING:
     from aiocloud.driver import Driver
+    from aiocloud.providers.digitalocean import DigitalOcean
     from aiocloud.providers.dreamcompute import DreamCompute
     from aiocloud.providers.dreamhost import DreamHost
     from aiocloud.providers.ec2 import EC2
@@ -50,6 +51,7 @@ PLUGINS = "aiocloud.drivers"
 class Provider(StrEnum):
     """The ids of the providers whose drivers ship with the package."""
 
+    DIGITALOCEAN = "digitalocean"
     DREAMCOMPUTE = "dreamcompute"
     DREAMHOST = "dreamhost"
     EC2 = "ec2"
@@ -77,6 +79,8 @@ class Provider(StrEnum):
     VULTR = "vultr"
 
 
+@overload
+def get_driver(provider: Literal[Provider.DIGITALOCEAN, "digitalocean"]) -> type[DigitalOcean]: ...
 @overload
 def get_driver(provider: Literal[Provider.DREAMCOMPUTE, "dreamcompute"]) -> type[DreamCompute]: ...
 @overload

@@ -119,7 +119,7 @@ class ExoscaleSimulator(Simulator):
     unpaged = len(ZONES) + 1  # the zones, and each of them
     facts = (
         "Zones and what answers hold are those of the API's description in Exoscale's Python client 0.16.4, types those"
-        " of its documentation; templates and the words of refusals are invented, and there are no prices in this API."
+        " that clients list; templates and the words of refusals are invented, and there are no prices in this API."
     )
 
     def __init__(
