@@ -55,6 +55,10 @@ WANTED = {
     "SE": "Stockholm",
     "SG": "Singapore",
     "TW": "Taipei",
+    "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Dallas/TX, Fremont/CA, Hillsboro/OR, Honolulu/HI, Houston/TX,"
+    " Los Angeles/CA, Miami/FL, New Jersey=Newark/NJ, Newark/NJ, New York=New York City/NY,"
+    " Northern Virginia=Ashburn/VA, Richmond/VA, San Francisco/CA, San Jose/CA, Seattle/WA, Silicon Valley=San Jose/CA,"
+    " Washington/DC",
     "ZA": "Cape Town, Johannesburg",
 }
 """The cities that the drivers name, by country; with the state where many are called so.

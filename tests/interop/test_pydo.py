@@ -38,7 +38,7 @@ class Served:
     """A simulator on loopback, the means to ask it through the official client, and what was asked."""
 
     def __init__(self) -> None:
-        self.simulator = DigitalOceanSimulator(boot=0.0)
+        self.simulator = DigitalOceanSimulator(boot=0.0, invented_prices=True)
         self.origin = ""
         self.asked: list[Asked] = []
 

@@ -213,7 +213,7 @@ def test_a_price_has_lost_the_noise_of_single_precision(hourly: float | None, am
 
 
 def test_a_size_that_is_sold_out_is_not_offered_there_and_a_closed_region_says_so() -> None:
-    simulator = DigitalOceanSimulator()
+    simulator = DigitalOceanSimulator(invented_prices=True)
     simulator.world.sold_out.add(("c-2", "fra1"))
 
     async def scenario(driver: DigitalOcean) -> None:

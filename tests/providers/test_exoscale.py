@@ -146,7 +146,7 @@ def test_a_key_without_a_secret_is_no_login() -> None:
 
 def test_every_zone_is_asked_at_its_own_host() -> None:
     wire = Wire(ExoscaleSimulator())
-    wire.simulator.populate(10)
+    wire.simulator.populate(2 * len(ZONES))
     nodes = do(lambda driver: _all(driver.list_nodes()), wire)
     assert sorted({node.location for node in nodes}) == sorted(ZONES)
     assert {f"GET api-{zone}.exoscale.com /v2/instance" for zone in ZONES} < set(wire.asked())

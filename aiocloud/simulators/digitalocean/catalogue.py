@@ -100,7 +100,9 @@ def offered(world: World, size: str, region: str) -> bool:
 
 def size_payload(world: World, size: Json) -> Json:
     """A size as the API shows it: without the regions in which it is sold out."""
-    return {**size, "regions": [region for region in OPEN if offered(world, size["slug"], region)]}
+    hidden = () if world.invented_prices else ("price_monthly", "price_hourly")
+    shown = {word: value for word, value in size.items() if word not in hidden}
+    return {**shown, "regions": [region for region in OPEN if offered(world, size["slug"], region)]}
 
 
 def region_payload(world: World, slug: str) -> Json:

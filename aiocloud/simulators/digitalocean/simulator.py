@@ -63,14 +63,20 @@ class DigitalOceanSimulator(Simulator):
     creates = "POST /droplets"
     proof = "token"
     facts = (
-        "Regions, slugs of sizes and images are DigitalOcean's; s-1vcpu-1gb with its price is that of the examples in"
-        " github.com/digitalocean/openapi. The other sizes' disks, traffic and prices are invented."
+        "Regions, slugs of sizes and images are DigitalOcean's, disks and traffic of most sizes are invented; no prices"
+        " are told, since none here would be DigitalOcean's."
     )
 
-    def __init__(self, *, token: str = "dop_v1_quay", **world: Any) -> None:  # noqa: S107 - opens nothing
+    def __init__(
+        self,
+        *,
+        token: str = "dop_v1_quay",  # noqa: S107 - opens nothing
+        invented_prices: bool = False,
+        **world: Any,
+    ) -> None:
         super().__init__(**world)
         self._token = token
-        self.world = World(now=lambda: self.now(), boot=lambda: self.boot)
+        self.world = World(now=lambda: self.now(), boot=lambda: self.boot, invented_prices=invented_prices)
 
     @property
     def credentials(self) -> Mapping[str, str]:

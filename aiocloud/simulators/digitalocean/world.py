@@ -83,6 +83,7 @@ class World:
 
     now: Callable[[], datetime]
     boot: Callable[[], float]
+    invented_prices: bool = False
     droplet_limit: int = 10_000
     droplets: dict[int, Droplet] = field(default_factory=dict)
     actions: dict[int, Action] = field(default_factory=dict)
