@@ -103,15 +103,15 @@ REFUSALS = frozenset({413, 429, 503})
 def asked_pause(response: Response, now: datetime) -> float | None:
     """The seconds that an answer asks to wait, or None.
 
-    Retry-After (seconds or a date) counts on a refusal. X-RateLimit-Reset, or RateLimit-Reset, counts where nothing
-    remains of the window: many providers send it with every answer. Moments are read by the clock of the server, if the
-    answer tells it.
+    Retry-After (seconds or a date) counts on a refusal. X-RateLimit-Reset counts where nothing remains of the window:
+    many providers send it with every answer. Moments are read by the clock of the server, if the answer tells it.
     """
     headers = response.headers
     now = _moment(headers.get("Date", "")) or now
     if response.status in REFUSALS and (pause := retry_after(headers.get("Retry-After", ""), now)) is not None:
         return pause
-    remaining = _limit(headers, "Remaining")
+    # RateLimit-Reset, without the X, is the moment at which all of a window are there again: far later than the first is.
+    remaining = headers.get("X-RateLimit-Remaining")
     if remaining == "0" or (remaining is None and response.status == 429):
         return _until_reset(headers, now)
     return None
@@ -141,17 +141,13 @@ def _moment(text: str) -> datetime | None:
     return None
 
 
-def _limit(headers: Headers, what: str) -> str | None:
-    return headers.get(f"X-RateLimit-{what}", headers.get(f"RateLimit-{what}"))
-
-
 OLDEST_EPOCH = 1e9
 """A reset before this (in 2001) is no moment, but a number of seconds."""
 
 
 def _until_reset(headers: Headers, now: datetime) -> float | None:
     try:
-        reset = float(_limit(headers, "Reset") or "")
+        reset = float(headers.get("X-RateLimit-Reset", ""))
     except ValueError:
         return None
     if not math.isfinite(reset):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -181,17 +180,6 @@ async def test_a_page_of_html_is_no_list() -> None:
 async def test_a_list_that_does_not_tell_its_length_is_not_taken_for_whole() -> None:
     with pytest.raises(PagingError):
         await answering(200, {"droplets": [], "links": {}}).list_nodes()
-
-
-async def test_a_window_that_is_used_up_is_learnt_from_headers_without_an_x() -> None:
-    now = int(datetime.now(UTC).timestamp())
-    spent = {"ratelimit-limit": "5000", "ratelimit-remaining": "0", "ratelimit-reset": str(now + 1800)}
-    seen: list[Request] = []
-    driver = answering(200, {"account": {}}, seen, spent)
-    await driver.ex_account()
-    with pytest.raises(RateLimitReachedError, match="takes no more requests"):
-        await driver.ex_account()
-    assert len(seen) == 1
 
 
 def test_pages_are_as_many_as_the_total_says() -> None:
