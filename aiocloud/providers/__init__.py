@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.ec2 import EC2
     from aiocloud.providers.ecp import ECP
     from aiocloud.providers.eucalyptus import Eucalyptus
+    from aiocloud.providers.gce import GCE
     from aiocloud.providers.gogrid import GoGrid
     from aiocloud.providers.ibm_sbc import IBMSBC
     from aiocloud.providers.ibm_vpc import IBMVPC
@@ -50,6 +51,7 @@ class Provider(StrEnum):
     EC2 = "ec2"
     ECP = "ecp"
     EUCALYPTUS = "eucalyptus"
+    GCE = "gce"
     GOGRID = "gogrid"
     IBM_SBC = "ibm_sbc"
     IBM_VPC = "ibm_vpc"
@@ -77,6 +79,8 @@ def get_driver(provider: Literal[Provider.EC2, "ec2"]) -> type[EC2]: ...
 def get_driver(provider: Literal[Provider.ECP, "ecp"]) -> type[ECP]: ...
 @overload
 def get_driver(provider: Literal[Provider.EUCALYPTUS, "eucalyptus"]) -> type[Eucalyptus]: ...
+@overload
+def get_driver(provider: Literal[Provider.GCE, "gce"]) -> type[GCE]: ...
 @overload
 def get_driver(provider: Literal[Provider.GOGRID, "gogrid"]) -> type[GoGrid]: ...
 @overload
