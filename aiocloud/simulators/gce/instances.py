@@ -19,7 +19,7 @@ FULL = (
     "The zone '{zone}' does not have enough resources available to fulfill the request.  Try a different zone, or try"
     " again later.",
 )
-# The operation's type; in which states it may be asked for, through which to which it leads. Others are left as they are.
+# The operation's type; in which states it may be asked for, through which to which it leads.
 ACTIONS = {
     "start": ("start", ("TERMINATED",), "STAGING", "RUNNING"),
     "stop": ("stop", ("RUNNING", "PROVISIONING", "STAGING"), "STOPPING", "TERMINATED"),

@@ -62,8 +62,9 @@ ROUTES: dict[str, tuple[str, Answer]] = {
 }
 PATTERNS = {name: re.compile(route.replace("{}", "([^/]+)")) for name, (route, _) in ROUTES.items()}
 PROJECT = re.compile(r"/compute/v1(/projects/([^/]+)(/.*))")
-TOKEN, METADATA = "POST /token", "GET /computeMetadata/v1/instance/service-accounts/default/token"  # noqa: S105 - paths
+TOKEN, METADATA = "POST /token", "GET /computeMetadata/v1/instance/service-accounts/default/token"
 SCOPES = frozenset({"https://www.googleapis.com/auth/compute", "https://www.googleapis.com/auth/cloud-platform"})
+USER_TOKEN = "1//harbour-refresh-token"  # noqa: S105 - invented
 LIFE = 3600
 """Seconds for which a token is good, and the most for which an assertion may be."""
 
@@ -84,9 +85,7 @@ class GCESimulator(Simulator):
         "builds of the images are invented. There are no prices in this API."
     )
 
-    def __init__(
-        self, *, project: str = "quay-7", refresh_token: str = "1//harbour-refresh-token", **world: Any
-    ) -> None:
+    def __init__(self, *, project: str = "quay-7", refresh_token: str = USER_TOKEN, **world: Any) -> None:
         super().__init__(**world)
         self.project = project
         self._email = f"harbour@{project}.iam.gserviceaccount.com"
@@ -114,14 +113,17 @@ class GCESimulator(Simulator):
         return (node.private, *([node.public] if node.public else []))
 
     def machine(self, node: Instance) -> Machine:
-        """What its SSH server knows of an instance: the guest agent lets in who stands in the metadata."""
+        """What its SSH server knows of an instance: the guest agent lets in who stands in the metadata.
+
+        Root is let in, too, as on all simulated nodes; Google's own images refuse that.
+        """
         rows = [line.partition(":") for line in node.metadata.get("ssh-keys", "").splitlines() if ":" in line]
         data = node.metadata.get("user-data")
         return Machine(
             id=str(node.id),
             name=node.name,
             running=self.world.status(node) == "RUNNING",
-            users=tuple(dict.fromkeys(user for user, _, _ in rows)),
+            users=tuple(dict.fromkeys(["root", *(user for user, _, _ in rows)])),
             keys=tuple(key for _, _, key in rows),
             user_data=data.encode() if data is not None else None,
         )
@@ -160,6 +162,8 @@ class GCESimulator(Simulator):
 
     def throttled(self, request: Request, retry_after: float) -> Response:
         """Too many requests in too short a time."""
+        if self.operation(request) in (TOKEN, METADATA):
+            return _no("rate_limit_exceeded", "Rate limit exceeded", status=429)
         text = "Quota exceeded for quota metric 'Queries' and limit 'Queries per minute'"
         return _response(403, RefusedError(403, "rateLimitExceeded", text).payload())
 
@@ -235,8 +239,8 @@ class GCESimulator(Simulator):
         return _response(200, {"access_token": token, "expires_in": LIFE - 1, "token_type": "Bearer"})
 
 
-def _no(error: str, description: str) -> Response:
-    return _response(400, {"error": error, "error_description": description})
+def _no(error: str, description: str, *, status: int = 400) -> Response:
+    return _response(status, {"error": error, "error_description": description})
 
 
 def _response(status: int, payload: Json) -> Response:
