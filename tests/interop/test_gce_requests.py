@@ -24,7 +24,14 @@ from tests.interop.conftest import official
 folder = Path(official("googleapiclient.discovery_cache").__file__).parent / "documents"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJP4Ck6JO2XhDiWGt42h8ldHiAh59cTsTkwtq1Zmum0L"
 IMAGE = "projects/debian-cloud/global/images/family/debian-12"
-TYPES = {"string": str, "boolean": bool, "integer": int, "number": (int, float), "array": list, "object": dict}
+TYPES: dict[str, Any] = {
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": (int, float),
+    "array": list,
+    "object": dict,
+}
 
 
 @lru_cache(maxsize=1)

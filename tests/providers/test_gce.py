@@ -17,6 +17,7 @@ from aiocloud.errors import (
     ConflictError,
     InvalidCredsError,
     InvalidRequestError,
+    MalformedResponseError,
     NotFoundError,
     QuotaExceededError,
     RateLimitReachedError,
@@ -28,7 +29,7 @@ from aiocloud.models import KeyPair, NodeAuthPassword, NodeAuthSSHKey, NodeState
 from aiocloud.providers.gce import GCE
 from aiocloud.providers.gce.shapes import ERRORS, MARK
 from aiocloud.simulators import virtualtime
-from aiocloud.simulators.base import Answer, LostAnswer, NoCapacity
+from aiocloud.simulators.base import Answer, Hang, LostAnswer, NoCapacity
 from aiocloud.simulators.gce import GCESimulator
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJP4Ck6JO2XhDiWGt42h8ldHiAh59cTsTkwtq1Zmum0L quay"
@@ -272,6 +273,34 @@ def test_a_create_that_answers_never_is_found_by_its_mark() -> None:
     tries = [each for each in wire.asked if each.method == "POST" and each.url.path.endswith("/instances")]
     assert len(tries) > 1
     assert len({each.url.query["requestId"] for each in tries}) == 1
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b'{"status": "DONE"}'])
+def test_a_success_that_says_nothing_is_looked_into(body: bytes) -> None:
+    wire = Wire()
+
+    async def scenario(driver: GCE) -> None:
+        wire.simulator.faults.append(Answer(on="compute.instances.insert", body=body))
+        node = await make(driver)
+        assert [each.id for each in await driver.list_nodes()] == [node.id]
+        wire.simulator.faults.append(Answer(on="compute.instances.aggregatedList", body=b"[]", times=99))
+        with pytest.raises(MalformedResponseError):
+            await driver.list_nodes()
+
+    wire.run(scenario)
+
+
+def test_google_is_not_waited_for_longer_than_said() -> None:
+    wire = Wire()
+
+    async def scenario(driver: GCE) -> None:
+        node = await driver.wait_until(await make(driver))
+        wire.simulator.faults.append(Hang(on="compute.zoneOperations.wait"))
+        began = asyncio.get_running_loop().time()
+        await driver.destroy_node(node)
+        assert 20 <= asyncio.get_running_loop().time() - began < 21
+
+    wire.run(scenario)
 
 
 def test_a_slow_operation_is_left_to_itself_after_a_minute() -> None:

@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from aiocloud.creation import Creation, new_token
 from aiocloud.driver import NodeAuth, PowerControl, id_of, segment
-from aiocloud.errors import CloudError, ConfigurationError, NotFoundError, ServiceUnavailableError
-from aiocloud.http.message import Response
-from aiocloud.http.paging import Pager, Params
-from aiocloud.mapping import dig, raw
-from aiocloud.models import Image, KeyPair, Location, Node, NodeAuthSSHKey, NodeState, Offer, Size
-from aiocloud.pricing import catalogue
-from aiocloud.providers.gce.operations import PATIENCE, Operations
-from aiocloud.providers.gce.shapes import IMAGE, MARK, NODE, SIZE, STATES, region_of, zone
+from aiocloud.errors import CloudError, ConfigurationError, MalformedResponseError, NotFoundError
+from aiocloud.http.paging import Pager
+from aiocloud.models import Image, KeyPair, Location, Node, NodeAuthSSHKey, NodeState, Size
+from aiocloud.providers.gce.market import Market
+from aiocloud.providers.gce.networks import Networks
+from aiocloud.providers.gce.operations import PATIENCE, as_uuid, given, link
+from aiocloud.providers.gce.shapes import MARK, NODE, STATES, region_of
 
-T = TypeVar("T")
-
-HOME = "us-central1-a"
-"""The zone whose sizes are listed where none is named."""
 USER = "aiocloud"
 """Who is made on a new node, and let in with the key."""
-PUBLIC_PROJECTS = (
-    *("debian-cloud", "ubuntu-os-cloud", "rocky-linux-cloud", "centos-cloud", "rhel-cloud"),
-    *("suse-cloud", "opensuse-cloud", "fedora-cloud", "cos-cloud", "windows-cloud"),
-)
-"""Where Google keeps the images that it offers to all: https://cloud.google.com/compute/docs/images/os-details"""
 
 
-class GCE(Operations, PowerControl):
+class GCE(Market, Networks, PowerControl):
     """Needs a service account's e-mail address and private key, and the project.
 
     In place of them `ex_refresh_token` with `ex_client_id` and `ex_client_secret` sign in as a user, as gcloud's
@@ -53,93 +41,6 @@ class GCE(Operations, PowerControl):
         if location is None:
             return self._everywhere("instances", NODE)
         return self._list(f"/zones/{segment(location)}/instances", NODE)
-
-    def list_images(
-        self,
-        *,
-        location: Location | str | None = None,
-        ex_project: str | Sequence[str] | None = None,
-        ex_deprecated: bool = False,
-    ) -> Pager[Image]:
-        """The project's own images, and those that Google offers to all; or those of the projects named.
-
-        ex_project     one or more projects, in place of the usual ones
-        ex_deprecated  also those that should not be used any more
-        """
-        named = [ex_project] if isinstance(ex_project, str) else ex_project
-        projects = named if named is not None else (*PUBLIC_PROJECTS, self.project)
-
-        def usable(payload: Any) -> bool:
-            state = dig(payload, "deprecated.state")
-            return payload.get("status") in (None, "READY") and (ex_deprecated or state in (None, "ACTIVE"))
-
-        async def pagers() -> list[Pager[Image]]:
-            paths = [f"/projects/{segment(project)}/global/images" for project in projects]
-            return [self.http.pager(self._pages(path, usable), IMAGE, items="items") for path in paths]
-
-        return Pager.chain(pagers)
-
-    def list_sizes(self, *, location: Location | str | None = None) -> Pager[Size]:
-        """The machine types of a zone: that one, the driver's, or else us-central1-a.
-
-        Prices are those of the catalogue, which knows few; this API tells none.
-        """
-        return self._list(f"/zones/{segment(location or self._home() or HOME)}/machineTypes", self._size)
-
-    def list_locations(self) -> Pager[Location]:
-        """The zones."""
-        return self._list("/zones", zone)
-
-    def list_offers(self, *, location: Location | str | None = None) -> Pager[Offer]:
-        """Every machine type in every zone, or in one; not available where the zone is down."""
-
-        async def pagers() -> list[Pager[Offer]]:
-            places = {place.id: place for place in await self.list_locations()}
-            if location is None:
-                return [self._everywhere("machineTypes", partial(self._offer, places))]
-            wanted = id_of(location)
-            return [self._list(f"/zones/{segment(wanted)}/machineTypes", partial(self._offer, places))]
-
-        return Pager.chain(pagers)
-
-    def _offer(self, places: Mapping[str, Location], payload: Any, **context: Any) -> Offer:
-        size = self._size(payload, **context)
-        place = places.get(size.location or "") or zone({"name": size.location}, **context)
-        down = place.extra.get("status") == "DOWN"
-        return Offer(location=place, size=size, price=size.price, available=False if down else None, **context)
-
-    def _size(self, payload: Any, **context: Any) -> Size:
-        size = SIZE(payload, **context)
-        prices = catalogue.load(self.provider, until=self.today())  # a simulated world may lie in the past
-        return replace(size, price=prices.price(size.id, region_of(size.location or "")))
-
-    def _list(self, path: str, shape: Callable[..., T], **params: str) -> Pager[T]:
-        return self.http.list(self._path(path), shape, items="items", params=params)
-
-    def _pages(self, path: str, wanted: Callable[[Any], bool]) -> Callable[[Params], Any]:
-        """Pages of a list, less what is not wanted."""
-
-        async def fetch(page: Params) -> tuple[Response, Any]:
-            response = await self.http.send("GET", path, params=page)
-            payload = self.http.decode(response, f"GET {path}")
-            return response, {**payload, "items": [each for each in payload.get("items") or () if wanted(each)]}
-
-        return fetch
-
-    def _everywhere(self, kind: str, shape: Callable[..., T], **params: str) -> Pager[T]:
-        """A list of all places, whose pages hold a table of them. Raises where one of them could not be asked."""
-        path = self._path(f"/aggregated/{kind}")
-
-        async def fetch(page: Params) -> tuple[Response, Any]:
-            response = await self.http.send("GET", path, params={**params, **page})
-            payload = self.http.decode(response, f"GET {path}")
-            scopes = (payload.get("items") or {}).items()
-            lost = [place for place, found in scopes if dig(found, "warning.code") == "UNREACHABLE"]
-            if lost := [*lost, *(payload.get("unreachables") or ())]:
-                raise self.http.errors.stamp(ServiceUnavailableError(f"cannot be reached: {', '.join(lost)}"))
-            return response, {**payload, "items": [each for _, found in scopes for each in found.get(kind) or ()]}
-
-        return self.http.pager(fetch, shape, items="items")
 
     # ---- nodes ----
 
@@ -204,7 +105,7 @@ class GCE(Operations, PowerControl):
         body = {
             "name": name,
             "machineType": f"zones/{place}/machineTypes/{id_of(size)}",
-            "disks": [{"boot": True, "autoDelete": True, "initializeParams": _given(disk)}],
+            "disks": [{"boot": True, "autoDelete": True, "initializeParams": given(disk)}],
             "networkInterfaces": [_interface(place, ex_network, ex_subnetwork, ex_external_ip)],
             "labels": {**(tags or {}), MARK: token},
             "metadata": {"items": [{"key": key, "value": value} for key, value in metadata.items()]},
@@ -213,11 +114,11 @@ class GCE(Operations, PowerControl):
             "scheduling": {"provisioningModel": "SPOT", "instanceTerminationAction": "STOP"} if ex_spot else None,
         }
         # The same request id makes the same instance, so that the request may be repeated.
-        once = {"requestId": _as_uuid(token)}
+        once = {"requestId": as_uuid(token)}
 
         async def send() -> Node:
             path = f"/zones/{segment(place)}/instances"
-            operation = await self._do("POST", path, json=_given(body), params=once, idempotent=True)
+            operation = await self._do("POST", path, json=given(body), params=once, idempotent=True)
             return await self._made(name, place, operation)
 
         async def find() -> Node | None:
@@ -230,6 +131,8 @@ class GCE(Operations, PowerControl):
 
     async def _made(self, name: str, place: str, operation: Mapping[str, Any]) -> Node:
         """The node that an operation makes; as far as is known, if it cannot be asked for now."""
+        if not operation.get("targetId"):
+            raise self.http.errors.stamp(MalformedResponseError("an operation that does not say what it makes"))
         known = Node(
             id=str(operation["targetId"]),
             name=name,
@@ -242,11 +145,6 @@ class GCE(Operations, PowerControl):
             return await self.get_node(known)
         except CloudError:
             return known
-
-    def _home(self) -> str | None:
-        if self.region is not None and not isinstance(self.region, str):
-            raise ConfigurationError("gce takes one zone as `region`")
-        return self.region
 
     def _image(self, image: str) -> str:
         return image if "/" in image else f"projects/{self.project}/global/images/{image}"
@@ -293,7 +191,7 @@ class GCE(Operations, PowerControl):
     async def _act(
         self, node: Node | str, action: str, body: Mapping[str, Any] | None = None, *, patience: float = PATIENCE
     ) -> None:
-        once = {"requestId": _as_uuid(new_token())}
+        once = {"requestId": as_uuid(new_token())}
         path = f"{await self._located(node)}/{action}"
         await self._do("POST", path, json=body, params=once, idempotent=True, patience=patience)
 
@@ -327,51 +225,15 @@ class GCE(Operations, PowerControl):
         payload = await self.http.call("GET", self._path(f"{await self._located(node)}/serialPort"))
         return str(payload.get("contents", ""))
 
-    def ex_list_networks(self) -> Pager[Mapping[str, Any]]:
-        """The project's networks."""
-        return self._list("/global/networks", raw)
-
-    def ex_list_addresses(self) -> Pager[Mapping[str, Any]]:
-        """The addresses that are reserved, of all regions."""
-        return self._everywhere("addresses", raw)
-
-    def ex_list_firewalls(self) -> Pager[Mapping[str, Any]]:
-        """The project's firewall rules."""
-        return self._list("/global/firewalls", raw)
-
-    async def ex_create_firewall(
-        self,
-        name: str,
-        *,
-        allowed: Sequence[str],
-        source_ranges: Iterable[str] = ("0.0.0.0/0",),
-        target_tags: Sequence[str] = (),
-        network: str = "default",
-    ) -> None:
-        """Let something in: `allowed` are protocols, with ports if need be ("tcp:22,8000-8080", "icmp")."""
-        body = {
-            "name": name,
-            "network": _link("global/networks", network),
-            "allowed": [_rule(each) for each in allowed],
-            "sourceRanges": list(source_ranges),
-            "targetTags": list(target_tags) or None,
-        }
-        once = {"requestId": _as_uuid(new_token())}
-        await self._do("POST", "/global/firewalls", json=_given(body), params=once, idempotent=True)
-
-    async def ex_delete_firewall(self, name: str) -> None:
-        """Remove a firewall rule."""
-        await self._do("DELETE", f"/global/firewalls/{segment(name)}")
-
 
 def _interface(place: str, network: str | None, subnetwork: str | None, external: bool | str) -> Mapping[str, Any]:
     access: dict[str, Any] = {"name": "External NAT", "type": "ONE_TO_ONE_NAT"}
     if isinstance(external, str):
         access["natIP"] = external
-    return _given(
+    return given(
         {
-            "network": _link("global/networks", network or "default") if network or not subnetwork else None,
-            "subnetwork": _link(f"regions/{region_of(place)}/subnetworks", subnetwork) if subnetwork else None,
+            "network": link("global/networks", network or "default") if network or not subnetwork else None,
+            "subnetwork": link(f"regions/{region_of(place)}/subnetworks", subnetwork) if subnetwork else None,
             "accessConfigs": [access] if external else None,
         }
     )
@@ -381,25 +243,8 @@ def _acting(email: str) -> Mapping[str, Any]:
     return {"email": email, "scopes": ["https://www.googleapis.com/auth/cloud-platform"]}
 
 
-def _rule(text: str) -> Mapping[str, Any]:
-    protocol, _, ports = text.partition(":")
-    return _given({"IPProtocol": protocol, "ports": ports.split(",") if ports else None})
-
-
-def _link(folder: str, name: str) -> str:
-    return name if "/" in name else f"{folder}/{name}"
-
-
-def _given(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {key: value for key, value in body.items() if value is not None}
-
-
 def _quoted(text: str) -> str:
     """A word in a filter. Raises ConfigurationError for one that would end it."""
     if '"' in text or "\\" in text:
         raise ConfigurationError(f"{text!r} is no id")
     return f'"{text}"'
-
-
-def _as_uuid(token: str) -> str:
-    return f"{token[:8]}-{token[8:12]}-{token[12:16]}-{token[16:20]}-{token[20:]}"
