@@ -133,6 +133,7 @@ async def test_near_finds_what_lies_within_the_distance_and_counts_what_nobody_c
         "Frankfurt",
         "London",
         "Milan",
+        "Saint-Ghislain",
         "Paris",
         "Zurich",
     }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.ecp import ECP
     from aiocloud.providers.eucalyptus import Eucalyptus
     from aiocloud.providers.exoscale import Exoscale
+    from aiocloud.providers.gce import GCE
     from aiocloud.providers.gogrid import GoGrid
     from aiocloud.providers.hetzner import Hetzner
     from aiocloud.providers.ibm_sbc import IBMSBC
@@ -58,6 +59,7 @@ class Provider(StrEnum):
     ECP = "ecp"
     EUCALYPTUS = "eucalyptus"
     EXOSCALE = "exoscale"
+    GCE = "gce"
     GOGRID = "gogrid"
     HETZNER = "hetzner"
     IBM_SBC = "ibm_sbc"
@@ -93,6 +95,8 @@ def get_driver(provider: Literal[Provider.ECP, "ecp"]) -> type[ECP]: ...
 def get_driver(provider: Literal[Provider.EUCALYPTUS, "eucalyptus"]) -> type[Eucalyptus]: ...
 @overload
 def get_driver(provider: Literal[Provider.EXOSCALE, "exoscale"]) -> type[Exoscale]: ...
+@overload
+def get_driver(provider: Literal[Provider.GCE, "gce"]) -> type[GCE]: ...
 @overload
 def get_driver(provider: Literal[Provider.GOGRID, "gogrid"]) -> type[GoGrid]: ...
 @overload
