@@ -110,7 +110,7 @@ def asked_pause(response: Response, now: datetime) -> float | None:
     now = _moment(headers.get("Date", "")) or now
     if response.status in REFUSALS and (pause := retry_after(headers.get("Retry-After", ""), now)) is not None:
         return pause
-    # RateLimit-Reset, without the X, is the moment at which a whole window is there again: far later than a first place.
+    # RateLimit-Reset, without the X, is when a whole window is there again: far later than the first request is.
     remaining = headers.get("X-RateLimit-Remaining")
     if remaining == "0" or (remaining is None and response.status == 429):
         return _until_reset(headers, now)

@@ -115,7 +115,8 @@ class GCESimulator(Simulator):
     def machine(self, node: Instance) -> Machine:
         """What its SSH server knows of an instance: the guest agent lets in who stands in the metadata.
 
-        Root is let in, too, as on all simulated nodes; Google's own images refuse that.
+        Root is let in, too, as on all simulated nodes; Google's own images refuse that. `aiocloud` is known on those
+        that nobody has made, so that a command can be tried on them.
         """
         rows = [line.partition(":") for line in node.metadata.get("ssh-keys", "").splitlines() if ":" in line]
         data = node.metadata.get("user-data")
@@ -123,7 +124,7 @@ class GCESimulator(Simulator):
             id=str(node.id),
             name=node.name,
             running=self.world.status(node) == "RUNNING",
-            users=tuple(dict.fromkeys(["root", *(user for user, _, _ in rows)])),
+            users=tuple(dict.fromkeys(["root", "aiocloud", *(user for user, _, _ in rows)])),
             keys=tuple(key for _, _, key in rows),
             user_data=data.encode() if data is not None else None,
         )
