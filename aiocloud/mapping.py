@@ -32,11 +32,13 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from ipaddress import ip_address, ip_network
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, Generic, TypeVar
 
 from aiocloud.errors import MalformedResponseError
-from aiocloud.values import FrozenMap
+from aiocloud.values import FrozenMap, LateMap
 
 T = TypeVar("T")
 F = TypeVar("F")
@@ -60,9 +62,32 @@ class At:
         return self.convert(value) if self.convert else value
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Several:
+    """Where several values stand that make one field together."""
+
+    paths: tuple[str, ...]
+    convert: Callable[..., Any]
+
+    def __call__(self, payload: Any) -> Any:
+        """What the values make, None for those that are not there."""
+        return self.convert(*[dig(payload, path) for path in self.paths])
+
+
 def at(path: str, convert: Callable[[Any], Any] | None = None, *, default: Any = _NEEDED) -> At:
     """The value under dotted `path`, converted, or `default` when it is absent or null."""
     return At(path, convert, default)
+
+
+def several(*paths: str, convert: Callable[..., Any]) -> Several:
+    """What `convert` makes of the values under these dotted paths, None for each that is absent or null.
+
+    Where all fields say where they come from, nothing else of a long list need be decoded.
+
+    >>> several("first", "last", convert=lambda first, last: f"{first}-{last}")({"first": "a", "last": "b"})
+    'a-b'
+    """
+    return Several(paths, convert)
 
 
 def dig(payload: Any, path: str) -> Any:
@@ -72,7 +97,7 @@ def dig(payload: Any, path: str) -> Any:
     (1, None)
     """
     for key in path.split("."):
-        if not isinstance(payload, Mapping):
+        if not isinstance(payload, dict) and not isinstance(payload, Mapping):
             return None
         payload = payload.get(key)
     return payload
@@ -84,54 +109,127 @@ def one_of(table: Mapping[str, F], fallback: F) -> Callable[[Any], F]:
 
 
 class Shape(Generic[T]):
-    """A declared mapping from a payload to a model.
+    """A declared mapping from a payload to a model: a frozen, slotted dataclass whose fields have plain defaults, or none.
 
-    Each field is an `at(…)` or a function of the whole payload. `extra` is filled with the payload itself,
+    Each field is an `at(…)`, `several(…)`, or a function of the whole payload. `extra` is filled with the payload itself,
     less the dotted paths in `hide` (passwords that a provider sends along).
     """
 
     def __init__(self, model: type[T], *, hide: Iterable[str] = (), **fields: Callable[[Any], Any]) -> None:
-        known = {field.name: field for field in dataclasses.fields(model)}  # type: ignore[arg-type]  # T is a dataclass: fields() says so else
-        unknown = fields.keys() - known.keys()
+        defaults = _defaults(model)
+        unknown = fields.keys() - defaults.keys()
         if unknown:
             raise TypeError(f"{model.__name__} has no field {', '.join(sorted(unknown))}")
-        self._required = {name for name, field in known.items() if not _has_default(field)}
-        missing = self._required - fields.keys()
+        missing = {name for name, default in defaults.items() if default is _NEEDED} - fields.keys()
         if missing:
             raise TypeError(f"{model.__name__} needs {', '.join(sorted(missing))}")
         self.model = model
         self.fields = fields
-        self._known = known.keys()
+        self.keys = _keys_of(fields.values())
         self._hide = tuple(hide)
+        # Long lists are made of this: all that can be known of a field is looked up here, once.
+        self._read = [(name, _reader(read), defaults[name]) for name, read in fields.items()]
+        self._told = [(name, defaults[name]) for name in defaults if name not in fields and name != "extra"]
+        self._rests = ["extra"] if "extra" in defaults.keys() - fields.keys() else []
+        self._open = _opened(model, [*fields, *[name for name, _ in self._told], *self._rests])
 
     def __call__(self, payload: Any, **context: Any) -> T:
         """The model. `context` fills fields such as `provider` that are not in the payload.
 
         Raises MalformedResponseError, with the field's name, for what is missing or does not convert.
         """
-        values = {name: value for name, value in context.items() if name in self._known}
-        for name, read in self.fields.items():
-            value = self._value(name, read, payload)
-            if value is not None:
-                values[name] = value
-            elif name in self._required:
-                where = f" (looked for at `{read.path}`)" if isinstance(read, At) else ""
-                raise MalformedResponseError(f"a {self.model.__name__} without `{name}`{where}")
-        if "extra" in self._known and "extra" not in values and isinstance(payload, Mapping):
-            values["extra"] = FrozenMap(without(payload, self._hide))
-        return self.model(**values)
-
-    def _value(self, name: str, read: Callable[[Any], Any], payload: Any) -> Any:
+        values = []
+        name = ""
         try:
-            return read(payload)
+            for name, read, default in self._read:
+                value = read(payload)
+                if value is None:
+                    value = context.get(name, default)
+                    if value is _NEEDED:
+                        raise self._missing(name)
+                values.append(value)
         except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
             raise MalformedResponseError(
                 f"a {self.model.__name__} whose `{name}` cannot be read: {type(error).__name__}"
             ) from error
+        for name, default in self._told:
+            values.append(context.get(name, default))
+        if self._rests:
+            values.append(self._rest(context.get("extra", payload)))
+        made = self._open(*values)
+        made.__class__ = self.model
+        return made  # type: ignore[no-any-return]  # the line above says what it is
+
+    def _rest(self, payload: Any) -> FrozenMap[Any]:
+        """All that the provider said and may be shown, decoded when it is looked at if that is still to be done."""
+        if type(payload) is LateMap:
+            return LateMap(lambda: without(payload, self._hide)) if self._hide else payload
+        if type(payload) is dict and not self._hide:
+            return FrozenMap.over(payload)
+        return FrozenMap(without(payload, self._hide)) if isinstance(payload, Mapping) else FrozenMap()
+
+    def _missing(self, name: str) -> MalformedResponseError:
+        read = self.fields[name]
+        where = f" (looked for at `{read.path}`)" if isinstance(read, At) else ""
+        return MalformedResponseError(f"a {self.model.__name__} without `{name}`{where}")
 
 
-def _has_default(field: dataclasses.Field[Any]) -> bool:
-    return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+def _keys_of(fields: Iterable[Callable[[Any], Any]]) -> frozenset[str] | None:
+    """The keys of a payload that these fields look at; None where one of them may look anywhere."""
+    keys: set[str] = set()
+    for read in fields:
+        if not isinstance(read, At | Several):
+            return None
+        paths = (read.path,) if isinstance(read, At) else read.paths
+        keys.update(path.partition(".")[0] for path in paths)
+    return frozenset(keys)
+
+
+def _defaults(model: type) -> Mapping[str, Any]:
+    """The default of each field; `_NEEDED` where it has none."""
+    fields = dataclasses.fields(model)
+    if hasattr(model, "__post_init__") or any(each.default_factory is not dataclasses.MISSING for each in fields):
+        raise TypeError(f"{model.__name__} is no plain value: it makes some of its fields itself")
+    return {each.name: _NEEDED if each.default is dataclasses.MISSING else each.default for each in fields}
+
+
+def _opened(model: type, order: Iterable[str]) -> type[Any]:
+    """A class like the model that takes its fields in this order, and is not frozen.
+
+    An instance of it becomes one of the model when its `__class__` is set. The `__init__` of a frozen dataclass would cost
+    as much as all the rest of reading an item.
+    """
+    opened = dataclasses.make_dataclass(model.__name__, order, slots=True)
+    opened(*order).__class__ = model  # raises TypeError for a model that has more than its fields
+    return opened
+
+
+def _reader(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The same, made short where there are no dots to follow."""
+    if isinstance(read, At) and "." not in read.path:
+        return _reader_of_one(read.path, read.convert, None if read.default is _NEEDED else read.default)
+    if isinstance(read, Several) and "." not in "".join(read.paths):
+        return _reader_of_several(read)
+    return read
+
+
+def _reader_of_one(key: str, convert: Callable[[Any], Any] | None, default: Any) -> Callable[[Any], Any]:
+    def read(payload: Any) -> Any:
+        value = payload.get(key) if type(payload) is dict else dig(payload, key)
+        if value is None:
+            return default
+        return value if convert is None else convert(value)
+
+    return read
+
+
+def _reader_of_several(where: Several) -> Callable[[Any], Any]:
+    keys, convert = where.paths, where.convert
+
+    def read(payload: Any) -> Any:
+        return convert(*map(payload.get, keys)) if type(payload) is dict else where(payload)
+
+    return read
 
 
 def without(payload: Mapping[str, Any], paths: Iterable[str]) -> Mapping[str, Any]:
@@ -151,6 +249,13 @@ def without(payload: Mapping[str, Any], paths: Iterable[str]) -> Mapping[str, An
     return payload
 
 
+def keys_of(shape: Callable[..., Any]) -> frozenset[str] | None:
+    """The keys of an item that a shape looks at, other than for `extra`; None where that cannot be known."""
+    while isinstance(shape, partial):
+        shape = shape.func
+    return shape.keys if isinstance(shape, Shape) else None
+
+
 def raw(payload: Any, **context: Any) -> Any:
     """In place of a shape: the payload as it is, for lists that become no model."""
     return payload
@@ -158,19 +263,41 @@ def raw(payload: Any, **context: Any) -> Any:
 
 # Converters that many providers need.
 
-_PRIVATE = [
-    ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16")
-] + [ip_network(text) for text in ("fc00::/7", "fe80::/10")]
+
+def _by_first_byte(*networks: str) -> Mapping[int, list[tuple[bytes, bytes]]]:
+    """Under the first byte of an address, the networks that it may be in: their lowest and highest address."""
+    table: dict[int, list[tuple[bytes, bytes]]] = {}
+    for network in map(ip_network, networks):
+        lowest, highest = network.network_address.packed, network.broadcast_address.packed
+        for first in range(lowest[0], highest[0] + 1):
+            table.setdefault(first, []).append((lowest, highest))
+    return table
 
 
+_PRIVATE = {
+    4: _by_first_byte("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "169.254.0.0/16"),
+    16: _by_first_byte("fc00::/7", "fe80::/10"),
+}
+"""By the length of an address in bytes."""
+
+
+@lru_cache(maxsize=1024)  # most shapes ask twice of each address: is it public, is it private?
 def is_private(address: str) -> bool:
     """Whether an address cannot be reached from the internet: private, shared, link-local, unique local.
+
+    Raises ValueError for what is no address.
 
     >>> is_private("10.9.8.7"), is_private("fd00::1"), is_private("203.0.113.77"), is_private("2001:db8::1")
     (True, True, False, False)
     """
-    parsed = ip_address(address)
-    return any(parsed in network for network in _PRIVATE)
+    try:
+        packed = inet_pton(AF_INET6 if ":" in address else AF_INET, address)
+    except (OSError, TypeError):  # nearly always: no address. But one with a zone ("fe80::1%eth0") is
+        packed = ip_address(address).packed
+    for lowest, highest in _PRIVATE[len(packed)].get(packed[0], ()):  # noqa: SIM110 - any() would take longer than all the rest
+        if lowest <= packed <= highest:
+            return True
+    return False
 
 
 def addresses(found: Iterable[str | None], *, private: bool) -> tuple[str, ...]:
@@ -185,7 +312,7 @@ def addresses(found: Iterable[str | None], *, private: bool) -> tuple[str, ...]:
 
 def _is_address(text: str) -> bool:
     try:
-        ip_address(text)
+        is_private(text)
     except ValueError:
         return False
     return True
@@ -198,7 +325,7 @@ def timestamp(text: str) -> datetime:
     datetime.datetime(2026, 3, 1, 21, 14, 9, tzinfo=datetime.timezone.utc)
     """
     moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment if moment.tzinfo else datetime.combine(moment, moment.time(), UTC)
 
 
 def system_in(name: str) -> tuple[str | None, str | None]:

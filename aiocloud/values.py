@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 V = TypeVar("V", covariant=True)
@@ -22,6 +22,17 @@ class FrozenMap(Mapping[str, V]):
     def __init__(self, items: Mapping[str, V] | None = None, /, **more: Any) -> None:
         self._items: dict[str, V] = {**(items or {}), **more}
 
+    @classmethod
+    def over(cls, items: Mapping[str, V]) -> FrozenMap[V]:
+        """One over a mapping that nobody else will change: it is not copied.
+
+        >>> FrozenMap.over({"role": "web"})
+        FrozenMap({'role': 'web'})
+        """
+        made = cls.__new__(cls)
+        made._items = items if isinstance(items, dict) else dict(items)
+        return made
+
     def __getitem__(self, key: str) -> V:
         return self._items[key]
 
@@ -39,6 +50,30 @@ class FrozenMap(Mapping[str, V]):
 
     def __repr__(self) -> str:
         return f"FrozenMap({self._items!r})"
+
+
+class LateMap(FrozenMap[V]):
+    """One that is filled when somebody first looks into it, by what `load` gives.
+
+    >>> LateMap(lambda: {"role": "web"})
+    FrozenMap({'role': 'web'})
+    """
+
+    __slots__ = ("_load",)
+
+    def __init__(self, load: Callable[[], Mapping[str, V]], /) -> None:
+        self._load: Callable[[], Mapping[str, V]] | None = load
+
+    def __getattr__(self, name: str) -> Any:
+        """`_items`, as long as there are none."""
+        if name != "_items" or self._load is None:
+            raise AttributeError(name)
+        self._items = dict(self._load())
+        self._load = None
+        return self._items
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return FrozenMap, (self._items,)
 
 
 class Secret:

@@ -14,7 +14,7 @@ from multidict import CIMultiDict
 from aiocloud.errors import CloudError
 from aiocloud.http.message import Handler, Request, Response, headers_of
 from aiocloud.http.redact import Redactor
-from aiocloud.values import Secret
+from aiocloud.values import FrozenMap, Secret
 
 
 def with_headers(request: Request, headers: Mapping[str, str]) -> Request:
@@ -48,7 +48,7 @@ class Token:
 
     value: Secret
     expires_at: datetime | None = None
-    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    data: Mapping[str, Any] = field(default=FrozenMap(), repr=False)
 
 
 class TokenAuth:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
@@ -17,12 +17,13 @@ from aiocloud.http.auth import with_headers
 from aiocloud.http.codecs import Codec, Json
 from aiocloud.http.errors import ErrorLayer, ErrorTable, page_title
 from aiocloud.http.message import Handler, Layer, Request, Response, headers_of
+from aiocloud.http.outlines import Undecoded
 from aiocloud.http.paging import OnePage, Pager, Paging, Params, pager
 from aiocloud.http.ratelimit import Limits, RateLimiter
 from aiocloud.http.redact import Redactor
 from aiocloud.http.retry import Retry
 from aiocloud.http.wirelog import WireLog
-from aiocloud.mapping import dig
+from aiocloud.mapping import dig, keys_of
 
 T = TypeVar("T")
 
@@ -143,8 +144,15 @@ class Client:
 
     def decode(self, response: Response, operation: str = "") -> Any:
         """The payload of an answer. Raises MalformedResponseError for one that is not in the API's format."""
+        return self._payload(self.api.codec.decode, response, operation)
+
+    def outline(self, response: Response, operation: str = "") -> Any:
+        """The same of a page of a list, whose items may be left for later: what `pager` takes."""
+        return self._payload(self.api.codec.outline, response, operation)
+
+    def _payload(self, read: Callable[[bytes], Any], response: Response, operation: str) -> Any:
         try:
-            return self.api.codec.decode(response.body)
+            return read(response.body)
         except (ValueError, RecursionError) as error:
             kind = response.content_type or "something without a content type"
             raise self.errors.stamp(
@@ -175,7 +183,7 @@ class Client:
 
         async def fetch(page: Params) -> tuple[Response, Any]:
             response = await self.send("GET", path, params={**(params or {}), **page}, **options)
-            return response, self.decode(response, f"GET {path}")
+            return response, self.outline(response, f"GET {path}")
 
         return self.pager(fetch, shape, items=items, paging=paging)
 
@@ -184,25 +192,45 @@ class Client:
         fetch: Callable[[Params], Awaitable[tuple[Response, Any]]],
         shape: Callable[..., T],
         *,
-        items: str | None = None,
+        items: str | Callable[[Any], Iterable[Any]] | None = None,
         paging: Paging | None = None,
     ) -> Pager[T]:
-        """A list whose pages `fetch` gets, read by `shape`."""
+        """A list whose pages `fetch` gets, read by `shape`. `items` may be a function that finds them in a page."""
 
-        def read(payload: Any) -> list[T]:
-            found = dig(payload, items) if items else payload
-            there = _holds(payload, items) if items else payload is not None
-            if not (there or self.api.sparse) or not isinstance(found, Sequence | None) or isinstance(found, str):
-                where = f"without `{items}`" if items else "that is none"
-                raise self.errors.stamp(MalformedResponseError(f"a list {where}"))
-            return [self.read(shape, item) for item in found or ()]
+        def read(payload: Any) -> Iterator[T]:
+            for item, later in self._items(payload, items, keys_of(shape)):
+                yield self.read(shape, item) if later is None else self.read(shape, item, extra=later)
 
         return pager(fetch, read, paging or self.api.paging, stamp=self.errors.stamp)
 
-    def read(self, shape: Callable[..., T], payload: Any, *, operation: str = "") -> T:
+    def _items(
+        self, payload: Any, items: str | Callable[[Any], Iterable[Any]] | None, keys: frozenset[str] | None
+    ) -> Iterator[tuple[Any, Any]]:
+        """Each item of a page as far as these keys go, and the rest of it, if that is still to be decoded."""
+        found = items(payload) if callable(items) else self._list(payload, items)
+        try:
+            if isinstance(found, Undecoded):
+                yield from found.parts(keys)
+            else:
+                for item in found:
+                    yield item, None
+        except ValueError as error:
+            raise self.errors.stamp(
+                MalformedResponseError(f"a list with an item that is no {self.api.codec.name}")
+            ) from error
+
+    def _list(self, payload: Any, items: str | None) -> Sequence[Any]:
+        found = dig(payload, items) if items else payload
+        there = _holds(payload, items) if items else payload is not None
+        if not (there or self.api.sparse) or not isinstance(found, Sequence | None) or isinstance(found, str):
+            where = f"without `{items}`" if items else "that is none"
+            raise self.errors.stamp(MalformedResponseError(f"a list {where}"))
+        return found or ()
+
+    def read(self, shape: Callable[..., T], payload: Any, *, operation: str = "", **context: Any) -> T:
         """A model out of a payload, marked with provider and account."""
         try:
-            return shape(payload, provider=self.provider, account=self.account)
+            return shape(payload, provider=self.provider, account=self.account, **context)
         except CloudError as error:
             raise self.errors.stamp(error, operation) from error.__cause__
 

@@ -7,27 +7,34 @@ from __future__ import annotations
 
 import json
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 from xml.parsers import expat
 
+LONG = 64 * 1024
+"""From how many bytes on a list is worth being read with more care."""
 
-class Codec(Protocol):
-    """Reads the bodies of one format."""
 
-    @property
-    def name(self) -> str:
-        """What error messages call it."""
-        ...
+class Codec(ABC):
+    """Reads the bodies of one format; `name` is what error messages call it."""
 
+    __slots__ = ()
+
+    name: str
+
+    @abstractmethod
     def decode(self, body: bytes) -> Any:
         """The payload. An empty body is None. Raises ValueError for what is not in this format."""
-        ...
+
+    def outline(self, body: bytes) -> Any:
+        """The same payload, in which long lists may be left for later: see `Undecoded`."""
+        return self.decode(body)
 
 
 @dataclass(frozen=True, slots=True)
-class Json:
-    """JSON text.
+class Json(Codec):
+    """JSON text. msgspec reads it; what that refuses (infinities, UTF-16), the standard library judges.
 
     >>> Json().decode(b'{"a": 1}')
     {'a': 1}
@@ -37,7 +44,23 @@ class Json:
 
     def decode(self, body: bytes) -> Any:
         """The payload. An empty body is None."""
-        return json.loads(body) if body.strip() else None
+        if not body.strip():
+            return None
+        from msgspec import MsgspecError
+        from msgspec.json import decode
+
+        try:
+            return decode(body)
+        except (MsgspecError, UnicodeDecodeError):
+            return json.loads(body)
+
+    def outline(self, body: bytes) -> Any:
+        """The payload; of a long list, an item is decoded when it is looked at."""
+        if len(body) < LONG:
+            return self.decode(body)
+        from aiocloud.http.outlines import outline_of_json
+
+        return outline_of_json(body, self.decode)
 
     def encode(self, payload: Any) -> bytes:
         """Compact JSON."""
@@ -45,7 +68,7 @@ class Json:
 
 
 @dataclass(frozen=True, slots=True)
-class Xml:
+class Xml(Codec):
     """XML as dictionaries, namespaces dropped; attributes carry an `@`, text beside them `#text`.
 
     How many children there are does not change the kind of a value: an element that consists of `items`
@@ -71,6 +94,14 @@ class Xml:
         except (expat.ExpatError, LookupError) as error:
             raise ValueError(f"not well-formed: {error}") from error
         return {name: _unwrap(value) for name, value in tree.items()}
+
+    def outline(self, body: bytes) -> Any:
+        """The payload; of a long list of `items`, one is decoded when it is looked at."""
+        if self.items is None or len(body) < LONG:
+            return self.decode(body)
+        from aiocloud.http.xmlitems import outline_of_xml
+
+        return outline_of_xml(body, self.items, self.decode)
 
     def _settle(self, path: Any, key: str, value: Any) -> Any:
         """An element that has ended, as it is kept: here, and nowhere else, one item and many become alike."""
@@ -119,7 +150,7 @@ class XmlRpcFaultError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class XmlRpc:
+class XmlRpc(Codec):
     """XML-RPC calls and answers, nil included.
 
     `fallback` is the encoding of answers that are no UTF-8 whatever they say of themselves.

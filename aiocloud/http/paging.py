@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+from asyncio import sleep
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -23,6 +36,11 @@ Params: TypeAlias = Mapping[str, str]
 
 WINDOW = 8
 """Pages asked for at once, where the first tells how many there are."""
+
+SLICE = 200
+"""Items that become models before the event loop has its turn."""
+
+_NONE: Any = object()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +247,7 @@ class Pager(Generic[T]):
 
 def pager(
     fetch: Callable[[Params], Awaitable[tuple[Response, Any]]],
-    read: Callable[[Any], Sequence[T]],
+    read: Callable[[Any], Iterable[T]],
     paging: Paging,
     *,
     stamp: Callable[[CloudError], CloudError] = lambda error: error,
@@ -237,8 +255,9 @@ def pager(
     """A pager: `fetch` gets the page with these parameters, `read` takes the items from its payload, `stamp` says of
     an error whose it is.
 
-    A list that changes while it is read is read to its new end; what moves from one page to another meanwhile may be
-    seen twice, or not at all.
+    Awaited, the next pages are on their way while those before them are read. Every `SLICE` items the event loop has
+    its turn. A list that changes while it is read is read to its new end; what moves from one page to another
+    meanwhile may be seen twice, or not at all.
     """
     return Pager(_Reading(fetch, read, paging, stamp).pages)
 
@@ -246,23 +265,61 @@ def pager(
 @dataclass(frozen=True, slots=True)
 class _Reading(Generic[T]):
     fetch: Callable[[Params], Awaitable[tuple[Response, Any]]]
-    read: Callable[[Any], Sequence[T]]
+    read: Callable[[Any], Iterable[T]]
     paging: Paging
     stamp: Callable[[CloudError], CloudError]
 
     async def pages(self, window: int) -> AsyncIterator[Sequence[T]]:
+        """The items, a page at a time."""
+        async with aclosing(self._batches(window)) as batches:
+            batch = await anext(batches, None)
+            while batch is not None:
+                if window == 1:  # who may leave at any item asks for no more than he reads
+                    found, following = await self._read_all(batch), None
+                else:
+                    found, following = await together(partial(self._read_all, batch), partial(self._ahead, batches))
+                for items in found:
+                    yield items
+                if isinstance(following, CloudError):
+                    raise following
+                batch = await anext(batches, None) if window == 1 else following
+
+    async def _ahead(self, batches: AsyncIterator[Sequence[Page]]) -> Sequence[Page] | CloudError | None:
+        """The pages after those that are read meanwhile, or why there are none: what is there is handed out first."""
+        try:
+            return await anext(batches, None)
+        except CloudError as error:
+            return error
+
+    async def _read_all(self, pages: Sequence[Page]) -> Sequence[Sequence[T]]:
+        return [await self._read(page) for page in pages]
+
+    async def _read(self, page: Page) -> Sequence[T]:
+        unread = iter(self.read(page.payload))
+        items = list(islice(unread, SLICE))
+        while len(items) % SLICE == 0 and (more := await self._after_a_turn(unread)):
+            items += more
+        return items
+
+    async def _after_a_turn(self, unread: Iterator[T]) -> Sequence[T]:
+        await sleep(0)
+        return list(islice(unread, SLICE))
+
+    def _is_empty(self, page: Page) -> bool:
+        return next(iter(self.read(page.payload)), _NONE) is _NONE
+
+    async def _batches(self, window: int) -> AsyncGenerator[Sequence[Page], None]:
+        """The pages, as many together as come at once. Where pages are places in the list, empty ones are its end."""
         page = await self._get(self.paging.first())
-        yield self.read(page.payload)
         rest = self._told(lambda: self.paging.rest(page))
         numbered = rest is not None
+        yield [page]
         if rest is not None and window > 1:
             ahead = iter(rest)
             while wanted := list(islice(ahead, window)):
                 batch = [each for each in await self._get_all(wanted) if each is not None]
-                read = [self.read(each.payload) for each in batch]
-                for items in read:
-                    yield items
-                if len(batch) < len(wanted) or not any(read):
+                yield batch
+                if len(batch) < len(wanted) or all(map(self._is_empty, batch)):
                     return
                 page = batch[-1]
         # One after the other; or what was added while the pages that were promised were read.
@@ -276,9 +333,8 @@ class _Reading(Generic[T]):
             if later is None:
                 return
             page = later
-            items = self.read(page.payload)
-            yield items
-            if numbered and not items:
+            yield [page]
+            if numbered and self._is_empty(page):
                 return
 
     async def _get(self, params: Params) -> Page:

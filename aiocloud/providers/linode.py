@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Unpack
@@ -26,7 +26,7 @@ from aiocloud.http.errors import ErrorTable
 from aiocloud.http.paging import NumberedPaging, Pager
 from aiocloud.http.ratelimit import Limits
 from aiocloud.http.together import together
-from aiocloud.mapping import Shape, at, is_private, one_of, raw, timestamp
+from aiocloud.mapping import Shape, at, is_private, one_of, raw, several, timestamp
 from aiocloud.models import (
     Image,
     KeyPair,
@@ -89,16 +89,22 @@ ERRORS = ErrorTable(
 )
 
 
-def _addresses(payload: Mapping[str, Any], *, private: bool) -> tuple[str, ...]:
-    slaac = (payload.get("ipv6") or "").partition("/")[0]
-    addresses = [*(payload.get("ipv4") or ()), *([slaac] if slaac else [])]
-    return tuple(address for address in addresses if is_private(address) is private)
+def _public_ips(ipv4: Sequence[str] | None, slaac: str | None) -> tuple[str, ...]:
+    return tuple([address for address in _addresses(ipv4, slaac) if not is_private(address)])
+
+
+def _private_ips(ipv4: Sequence[str] | None, slaac: str | None) -> tuple[str, ...]:
+    return tuple([address for address in _addresses(ipv4, slaac) if is_private(address)])
+
+
+def _addresses(ipv4: Sequence[str] | None, slaac: str | None) -> Sequence[str]:
+    return [*(ipv4 or ()), slaac.partition("/")[0]] if slaac else ipv4 or ()
 
 
 def _tags(tags: Iterable[str]) -> FrozenMap[str]:
     """Linode's tags are words; ours that have a value are written `key=value`."""
-    pairs = (tag.partition("=") for tag in tags)
-    return FrozenMap({key: value for key, _, value in pairs if key != MARK})
+    pairs = [tag.partition("=") for tag in tags]
+    return FrozenMap.over({key: value for key, _, value in pairs if key != MARK})
 
 
 def _country(code: str) -> str:
@@ -110,8 +116,8 @@ NODE = Shape(
     id=at("id", str),
     name=at("label"),
     state=at("status", one_of(STATES, NodeState.UNKNOWN)),
-    public_ips=lambda payload: _addresses(payload, private=False),
-    private_ips=lambda payload: _addresses(payload, private=True),
+    public_ips=several("ipv4", "ipv6", convert=_public_ips),
+    private_ips=several("ipv4", "ipv6", convert=_private_ips),
     size=at("type"),
     image=at("image"),
     location=at("region"),

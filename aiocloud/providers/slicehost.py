@@ -18,7 +18,7 @@ from aiocloud.driver.oneplace import OnePlace
 from aiocloud.errors import CapacityError, ConfigurationError, ConflictError, QuotaExceededError
 from aiocloud.http.auth import HeaderAuth
 from aiocloud.http.client import Api
-from aiocloud.http.codecs import Xml
+from aiocloud.http.codecs import Codec, Xml
 from aiocloud.http.errors import ErrorTable
 from aiocloud.http.paging import Pager
 from aiocloud.http.ratelimit import Limits
@@ -40,7 +40,7 @@ CASTS: Mapping[str, Any] = {"integer": int, "float": float, "boolean": "true".__
 
 
 @dataclass(frozen=True, slots=True)
-class ActiveResource:
+class ActiveResource(Codec):
     """XML as Rails writes records: types in attributes, lists of type "array".
 
     A record is a dictionary, and a list stands under `items`, whatever its element is called.

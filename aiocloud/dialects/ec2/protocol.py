@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from aiocloud.errors import (
@@ -159,7 +160,7 @@ class Query:
 
     async def call(self, action: str, params: Mapping[str, Any] | None = None, *, idempotent: bool = False) -> Any:
         """What is under the root of the answer. `idempotent` says that asking twice does no more than asking once."""
-        return (await self._send(action, params or {}, idempotent))[1]
+        return (await self._send(action, params or {}, idempotent, read=self.client.decode))[1]
 
     async def permits(self, action: str, params: Mapping[str, Any]) -> bool:
         """Whether the call would be permitted, without making it. Raises for a call that would fail otherwise."""
@@ -175,7 +176,7 @@ class Query:
         self,
         action: str,
         shape: Callable[..., T],
-        items: str | Callable[[Any], Sequence[Any] | None],
+        items: str | Callable[[Any], Iterable[Any]],
         params: Mapping[str, Any] | None = None,
         *,
         size: int | None = None,
@@ -185,33 +186,28 @@ class Query:
         `size` is the number of items asked for in a page; None where the API has no pages, or refuses a size. The
         token that leads to the next page is followed in any case.
         """
-        find = items if callable(items) else (lambda payload: dig(payload, items))
+        find = items if callable(items) else (lambda payload: dig(payload, items) or ())
 
         async def fetch(page: Params) -> tuple[Response, Any]:
-            response, payload = await self._send(action, {**(params or {}), **page}, idempotent=True)
-            return response, {"items": find(payload), "nextToken": dig(payload, "nextToken")}
-
-        def read(payload: Any, **context: Any) -> T:
-            return shape(payload, location=self.location, **context)
+            return await self._send(action, {**(params or {}), **page}, idempotent=True, read=self.client.outline)
 
         paging = TokenPaging("nextToken", "NextToken", {"MaxResults": str(size)} if size else None)
-        return self.client.pager(fetch, read, items="items", paging=paging)
+        return self.client.pager(fetch, partial(shape, location=self.location), items=find, paging=paging)
 
     def list_whole(self, action: str, shape: Callable[..., T], items: str, params: Mapping[str, Any]) -> Pager[T]:
         """A list that the API sends in one answer."""
 
         async def fetch(page: Params) -> tuple[Response, Any]:
-            return await self._send(action, params, idempotent=True)
+            return await self._send(action, params, idempotent=True, read=self.client.outline)
 
-        def read(payload: Any, **context: Any) -> T:
-            return shape(payload, location=self.location, **context)
+        return self.client.pager(fetch, partial(shape, location=self.location), items=items, paging=OnePage())
 
-        return self.client.pager(fetch, read, items=items, paging=OnePage())
-
-    async def _send(self, action: str, params: Mapping[str, Any], idempotent: bool) -> tuple[Response, Any]:
+    async def _send(
+        self, action: str, params: Mapping[str, Any], idempotent: bool, *, read: Callable[[Response, str], Any]
+    ) -> tuple[Response, Any]:
         form = {"Action": action, "Version": self._version, **dict(flatten(params))}
         response = await self.client.send("POST", self._path, form=form, idempotent=idempotent, operation=action)
-        document = self.client.decode(response, action)
+        document = read(response, action)
         root = next(iter(document), None) if document else None
         if root not in (f"{action}Response", f"{action}ResponseType"):  # as Eucalyptus says in some places
             what = f"<{root}>{page_title(response)}" if root else "nothing"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from aiocloud.mapping import Shape, at, dig, is_private, one_of, timestamp
@@ -23,6 +24,7 @@ STATES = {
 REGION = re.compile(r"[a-z]+(?:-[a-z]+)+?-\d+")
 
 
+@lru_cache(maxsize=1024)
 def region_of(zone: str) -> str:
     """The region that a zone is part of; a word that is neither zone nor region is left as it is.
 
@@ -33,9 +35,9 @@ def region_of(zone: str) -> str:
     return match[0] if match else zone
 
 
-def reservations(payload: Any) -> list[Any]:
+def reservations(payload: Any) -> Iterator[Any]:
     """The instances of all reservations in an answer; one reservation may hold several."""
-    return [instance for each in dig(payload, "reservationSet") or () for instance in each.get("instancesSet") or ()]
+    return (instance for each in dig(payload, "reservationSet") or () for instance in each.get("instancesSet") or ())
 
 
 def tags(payload: Any) -> FrozenMap[str]:
@@ -44,38 +46,39 @@ def tags(payload: Any) -> FrozenMap[str]:
 
 
 def _name(payload: Any) -> str:
-    return tags(payload).get("Name") or payload["instanceId"]
+    named = [tag.get("value") for tag in payload.get("tagSet") or () if tag["key"] == "Name"]
+    return named[-1] if named and named[-1] else payload["instanceId"]
 
 
 def _node_tags(payload: Any) -> FrozenMap[str]:
     """All but the name, which has a field of its own."""
-    return FrozenMap({key: value for key, value in tags(payload).items() if key != "Name"})
+    return FrozenMap.over(
+        {tag["key"]: tag.get("value") or "" for tag in payload.get("tagSet") or () if tag["key"] != "Name"}
+    )
 
 
-def _interfaces(payload: Any) -> Sequence[Any]:
-    return dig(payload, "networkInterfaceSet") or ()
-
-
-def _ipv6(payload: Any, *, private: bool) -> Iterator[str]:
+def _ipv6(payload: Any, *, private: bool) -> list[str]:
     found = [payload.get("ipv6Address")]
-    found += [each.get("ipv6Address") for card in _interfaces(payload) for each in card.get("ipv6AddressesSet") or ()]
-    return (address for address in found if address and is_private(address) is private)
+    for card in payload.get("networkInterfaceSet") or ():
+        found += [each.get("ipv6Address") for each in card.get("ipv6AddressesSet") or ()]
+    return [address for address in found if address and is_private(address) is private]
 
 
-def _own(payload: Any) -> Iterator[Any]:
+def _own(payload: Any) -> list[Any]:
     """The IPv4 addresses of all interfaces, each with the public one that leads to it."""
-    for card in _interfaces(payload):
-        yield card
-        yield from card.get("privateIpAddressesSet") or ()
+    found = []
+    for card in payload.get("networkInterfaceSet") or ():
+        found += [card, *(card.get("privateIpAddressesSet") or ())]
+    return found
 
 
 def _public_ips(payload: Any) -> tuple[str, ...]:
-    mapped = (dig(each, "association.publicIp") for each in _own(payload))
+    mapped = [(each.get("association") or {}).get("publicIp") for each in _own(payload)]
     return _unique([payload.get("ipAddress"), *mapped, *_ipv6(payload, private=False)])
 
 
 def _private_ips(payload: Any) -> tuple[str, ...]:
-    own = (each.get("privateIpAddress") for each in _own(payload))
+    own = [each.get("privateIpAddress") for each in _own(payload)]
     return _unique([payload.get("privateIpAddress"), *own, *_ipv6(payload, private=True)])
 
 
@@ -86,8 +89,8 @@ def _unique(addresses: Iterable[str | None]) -> tuple[str, ...]:
 def _created_at(payload: Any) -> datetime | None:
     """When the first of its parts was plugged in: `launchTime` is that of the last start."""
     times = [payload.get("launchTime")]
-    times += [dig(disk, "ebs.attachTime") for disk in dig(payload, "blockDeviceMapping") or ()]
-    times += [dig(card, "attachment.attachTime") for card in _interfaces(payload)]
+    times += [dig(disk, "ebs.attachTime") for disk in payload.get("blockDeviceMapping") or ()]
+    times += [dig(card, "attachment.attachTime") for card in payload.get("networkInterfaceSet") or ()]
     return min([timestamp(text) for text in times if text], default=None)
 
 

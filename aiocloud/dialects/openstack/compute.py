@@ -380,7 +380,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
 
 def _in(region: Region) -> Callable[..., Node]:
     """The shape of a server of that region."""
-    return lambda payload, **context: NODE(payload, location=region.name, **context)
+    return partial(NODE, location=region.name)
 
 
 def _bind(call: Callable[[Region], Awaitable[T]], region: Region) -> Callable[[], Awaitable[T]]:

@@ -15,7 +15,7 @@ from aiocloud.errors import (
     RateLimitReachedError,
 )
 from aiocloud.http.errors import ErrorTable
-from aiocloud.mapping import Shape, at, is_private, timestamp
+from aiocloud.mapping import Shape, at, is_private, several, timestamp
 from aiocloud.models import Image, KeyPair, Node, NodeState, Size
 from aiocloud.values import FrozenMap
 
@@ -100,52 +100,53 @@ ERRORS = ErrorTable(
 )
 
 
-def _state(server: Mapping[str, Any]) -> NodeState:
-    task = server.get("OS-EXT-STS:task_state")
-    return TASKS.get(task or "") or STATES.get(server.get("status") or "", NodeState.UNKNOWN)
+def _state(task: str | None, status: str | None) -> NodeState:
+    return TASKS.get(task or "") or STATES.get(status or "", NodeState.UNKNOWN)
 
 
-def _all_addresses(server: Mapping[str, Any]) -> Iterator[tuple[str, bool]]:
+def _addresses(pools: Mapping[str, Any] | None, *access: str | None) -> Mapping[str, bool]:
     """Each address, and whether it is public."""
-    for pool, addresses in (server.get("addresses") or {}).items():
+    known: dict[str, bool] = {}
+    for pool, addresses in (pools or {}).items():
         for address in addresses:
             text, kind = address["addr"], address.get("OS-EXT-IPS:type")
             if kind is None and pool in ("public", "private"):
                 # Clouds too old to tell the type of an address say it by the name of its pool.
-                yield text, pool == "public"
+                is_public = pool == "public"
             else:
-                yield text, kind == "floating" or not is_private(text)
-    for field in ("accessIPv4", "accessIPv6"):
-        if text := server.get(field):
-            yield text, True
+                is_public = kind == "floating" or not is_private(text)
+            known[text] = known.get(text, False) or is_public
+    return {**known, **{text: True for text in access if text}}
 
 
-def _addresses(server: Mapping[str, Any], *, public: bool) -> tuple[str, ...]:
-    known: dict[str, bool] = {}
-    for text, is_public in _all_addresses(server):
-        known[text] = known.get(text, False) or is_public
-    return tuple(text for text, is_public in known.items() if is_public is public)
+def _public_ips(*where: Any) -> tuple[str, ...]:
+    return tuple([text for text, is_public in _addresses(*where).items() if is_public])
 
 
-def _image(server: Mapping[str, Any]) -> str | None:
-    image = server.get("image")  # an empty text when it boots from a volume
-    return image.get("id") if isinstance(image, Mapping) else None
+def _private_ips(*where: Any) -> tuple[str, ...]:
+    return tuple([text for text, is_public in _addresses(*where).items() if not is_public])
+
+
+def _image(image: Any) -> str | None:
+    return image.get("id") if isinstance(image, Mapping) else None  # an empty text when it boots from a volume
 
 
 def _tags(metadata: Mapping[str, str]) -> FrozenMap[str]:
     return FrozenMap({key: value for key, value in metadata.items() if key != MARK})
 
 
+ADDRESSES = ("addresses", "accessIPv4", "accessIPv6")
+
 NODE = Shape(
     Node,
     hide=["adminPass"],
     id=at("id", str),
-    name=lambda server: server.get("name") or server["id"],  # a server in a cell that is down has no name
-    state=_state,
-    public_ips=lambda server: _addresses(server, public=True),
-    private_ips=lambda server: _addresses(server, public=False),
+    name=several("name", "id", convert=lambda name, number: name or number),  # one in a cell that is down has no name
+    state=several("OS-EXT-STS:task_state", "status", convert=_state),
+    public_ips=several(*ADDRESSES, convert=_public_ips),
+    private_ips=several(*ADDRESSES, convert=_private_ips),
     size=at("flavor.id", str),
-    image=_image,
+    image=at("image", _image),
     created_at=at("created", timestamp),
     tags=at("metadata", _tags),
 )

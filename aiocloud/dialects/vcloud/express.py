@@ -18,6 +18,7 @@ from aiocloud.errors import (
     MalformedResponseError,
     QuotaExceededError,
 )
+from aiocloud.http.codecs import Codec
 from aiocloud.mapping import Shape, at, dig, is_private, one_of
 from aiocloud.models import Image, Location, Node, NodeState, Price, Size
 
@@ -36,7 +37,7 @@ STATES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refusals:
+class Refusals(Codec):
     """Refusals may be documents, or plain text; many are neither, and say all in the reason phrase."""
 
     name: str = "a refusal"

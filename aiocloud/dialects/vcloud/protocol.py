@@ -20,7 +20,7 @@ from aiocloud.errors import (
     WaitTimeoutError,
 )
 from aiocloud.http.client import Client
-from aiocloud.http.codecs import Json, Xml
+from aiocloud.http.codecs import Codec, Json, Xml
 from aiocloud.http.errors import ErrorTable
 from aiocloud.http.message import Response
 from aiocloud.http.paging import LinkPaging, Pager, Params
@@ -36,7 +36,7 @@ DONE = frozenset({"success", "completed"})
 
 
 @dataclass(frozen=True, slots=True)
-class Documents:
+class Documents(Codec):
     """XML, and JSON where the newer half of the API answers so."""
 
     name: str = "a document of the API"

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiocloud.errors import ConflictError, NotFoundError, QuotaExceededError
 from aiocloud.geography import located
-from aiocloud.http.codecs import Xml
+from aiocloud.http.codecs import Codec, Xml
 from aiocloud.http.errors import ErrorTable
 from aiocloud.mapping import Shape, at, dig, is_private, one_of, system_in, timestamp
 from aiocloud.models import Image, KeyPair, Location, Node, NodeState, Size
@@ -41,7 +41,7 @@ SPECIFICATION = re.compile(r"[A-Z]+(?P<bits>32|64)\.(?P<cpus>\d+)/(?P<ram>\d+)/(
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Codec):
     """XML whose root is some `…Response`: what it holds, by the elements' names, always as lists.
 
     >>> Answers().decode(b'<n:DescribeInstancesResponse xmlns:n="urn:x"><Instance><ID>7</ID></Instance>'
@@ -60,7 +60,7 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class Text(Codec):
     """Errors are plain text."""
 
     name: str = "text"

@@ -18,7 +18,7 @@ from aiocloud.errors import (
     ServerError,
     ServiceUnavailableError,
 )
-from aiocloud.http.codecs import Xml, XmlRpc, XmlRpcFaultError
+from aiocloud.http.codecs import Codec, Xml, XmlRpc, XmlRpcFaultError
 from aiocloud.http.message import Handler, Request, Response
 
 REFUSALS: Mapping[int, tuple[str, type[ApiError]]] = {
@@ -43,7 +43,7 @@ RPC, XML = XmlRpc(), Xml()
 
 
 @dataclass(frozen=True, slots=True)
-class OneCodec:
+class OneCodec(Codec):
     """XML-RPC answers of the form [done, result, code, …], whose result is a number, or a text that is XML itself."""
 
     name: str = "XML-RPC"

@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 from aiocloud.errors import CapacityError, InvalidCredsError
 from aiocloud.http.client import Api
-from aiocloud.http.codecs import Json
+from aiocloud.http.codecs import Codec, Json
 from aiocloud.http.errors import ErrorTable
 from aiocloud.mapping import dig
 
 
 @dataclass(frozen=True, slots=True)
-class Wrapped:
+class Wrapped(Codec):
     """JSON whose root is an object with one key, which is named after the call, and differs.
 
     >>> Wrapped().decode(b'{"get_distros_response": {"distro_infos": []}}')

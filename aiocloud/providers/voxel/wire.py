@@ -18,7 +18,7 @@ from aiocloud.errors import (
     NotFoundError,
     QuotaExceededError,
 )
-from aiocloud.http.codecs import Xml
+from aiocloud.http.codecs import Codec, Xml
 from aiocloud.http.errors import ErrorTable
 from aiocloud.mapping import Shape, at, dig, one_of
 from aiocloud.models import Image, Location, Node, NodeState
@@ -41,7 +41,7 @@ LARGEST = 13
 
 
 @dataclass(frozen=True, slots=True)
-class Hapi:
+class Hapi(Codec):
     """XML under one root, `rsp`."""
 
     name: str = "hAPI XML"
