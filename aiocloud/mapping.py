@@ -32,7 +32,7 @@ import dataclasses
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache, partial
+from functools import partial
 from ipaddress import ip_address, ip_network
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, Generic, TypeVar
@@ -109,69 +109,114 @@ def one_of(table: Mapping[str, F], fallback: F) -> Callable[[Any], F]:
 
 
 class Shape(Generic[T]):
-    """A declared mapping from a payload to a model: a frozen, slotted dataclass whose fields have plain defaults, or none.
+    """A declared mapping from a payload to a model, a frozen and slotted dataclass.
 
-    Each field is an `at(…)`, `several(…)`, or a function of the whole payload. `extra` is filled with the payload itself,
-    less the dotted paths in `hide` (passwords that a provider sends along).
+    Each field is an `at(…)`, `several(…)`, or a function of the whole payload. `ips` stands for both `public_ips` and
+    `private_ips`, as a pair. `extra` is filled with the payload itself, less the dotted paths in `hide` (passwords
+    that a provider sends along).
     """
 
     def __init__(self, model: type[T], *, hide: Iterable[str] = (), **fields: Callable[[Any], Any]) -> None:
-        defaults = _defaults(model)
-        unknown = fields.keys() - defaults.keys()
-        if unknown:
-            raise TypeError(f"{model.__name__} has no field {', '.join(sorted(unknown))}")
-        missing = {name for name, default in defaults.items() if default is _NEEDED} - fields.keys()
-        if missing:
-            raise TypeError(f"{model.__name__} needs {', '.join(sorted(missing))}")
         self.model = model
         self.fields = fields
         self.keys = _keys_of(fields.values())
         self._hide = tuple(hide)
-        # Long lists are made of this: all that can be known of a field is looked up here, once.
-        self._read = [(name, _reader(read), defaults[name]) for name, read in fields.items()]
-        self._told = [(name, defaults[name]) for name in defaults if name not in fields and name != "extra"]
-        self._rests = ["extra"] if "extra" in defaults.keys() - fields.keys() else []
-        self._open = _opened(model, [*fields, *[name for name, _ in self._told], *self._rests])
+        defaults = _defaults(model)
+        read = [name for field in fields for name in PAIRS.get(field, (field,))]
+        _check(model, defaults, read)
+        self._make = self._compiled(defaults, [name for name in defaults if name not in read])
 
     def __call__(self, payload: Any, **context: Any) -> T:
         """The model. `context` fills fields such as `provider` that are not in the payload.
 
         Raises MalformedResponseError, with the field's name, for what is missing or does not convert.
         """
-        values = []
-        name = ""
+        get = payload.get if type(payload) is dict else partial(dig, payload)
         try:
-            for name, read, default in self._read:
-                value = read(payload)
-                if value is None:
-                    value = context.get(name, default)
-                    if value is _NEEDED:
-                        raise self._missing(name)
-                values.append(value)
-        except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-            raise MalformedResponseError(
-                f"a {self.model.__name__} whose `{name}` cannot be read: {type(error).__name__}"
-            ) from error
-        for name, default in self._told:
-            values.append(context.get(name, default))
-        if self._rests:
-            values.append(self._rest(context.get("extra", payload)))
-        made = self._open(*values)
+            made = self._make(payload, get, context)
+        except UNREADABLE as error:
+            raise self._unreadable(payload) from error
         made.__class__ = self.model
         return made  # type: ignore[no-any-return]  # the line above says what it is
 
+    def _compiled(self, defaults: Mapping[str, Any], told: Iterable[str]) -> Callable[..., Any]:
+        """All fields in one function, as `dataclasses` compile an `__init__`: long lists are made of its calls."""
+        lines, arguments, known = (
+            ["def make(payload, get, context):"],
+            [],
+            {"missing": self._missing, "rest": self._rest},
+        )
+        for place, (field, read) in enumerate(self.fields.items()):
+            key, convert, absent = _plain(read)
+            known |= {f"convert{place}": convert, f"absent{place}": absent}
+            if field in PAIRS:
+                known[f"convert{place}"] = _reader(read)
+                arguments += [(name, f"value{place}[{number}]") for number, name in enumerate(PAIRS[field])]
+                lines.append(f" value{place} = convert{place}(payload)")
+                continue
+            arguments.append((field, f"value{place}"))
+            if key is None:
+                lines.append(f" value{place} = convert{place}(payload)")
+            else:
+                found = f"convert{place}(value{place})" if convert else f"value{place}"
+                lines.append(f" value{place} = get({key!r})")
+                lines.append(f" value{place} = absent{place} if value{place} is None else {found}")
+            known[f"default{place}"] = defaults[field]
+            lines.append(f" if value{place} is None: value{place} = missing({field!r}, context, default{place})")
+        for name in told:
+            known[f"default_{name}"] = defaults[name]
+            value = (
+                "rest(context.get('extra', payload))" if name == "extra" else f"context.get({name!r}, default_{name})"
+            )
+            arguments.append((name, value))
+        known["opened"] = _opened(self.model, [name for name, _ in arguments])
+        lines.append(f" return opened({', '.join(value for _, value in arguments)})")
+        exec("\n".join(lines), known)  # noqa: S102 - of names that our own declarations hold
+        return known["make"]  # type: ignore[no-any-return]
+
+    def _missing(self, name: str, context: Mapping[str, Any], default: Any) -> Any:
+        """What stands for a value that is not there."""
+        value = context.get(name, default)
+        if value is _NEEDED:
+            read = self.fields[name]
+            where = f" (looked for at `{read.path}`)" if isinstance(read, At) else ""
+            raise MalformedResponseError(f"a {self.model.__name__} without `{name}`{where}")
+        return value
+
+    def _unreadable(self, payload: Any) -> MalformedResponseError:
+        """Says which field it was that cannot be read."""
+        for name, read in self.fields.items():
+            try:
+                read(payload)
+            except UNREADABLE as error:
+                return MalformedResponseError(
+                    f"a {self.model.__name__} whose `{name}` cannot be read: {type(error).__name__}"
+                )
+        return MalformedResponseError(f"a {self.model.__name__} that cannot be read")
+
     def _rest(self, payload: Any) -> FrozenMap[Any]:
         """All that the provider said and may be shown, decoded when it is looked at if that is still to be done."""
-        if type(payload) is LateMap:
-            return LateMap(lambda: without(payload, self._hide)) if self._hide else payload
+        if isinstance(payload, LateMap):
+            return LateMap(partial(without, payload), self._hide) if self._hide else payload
         if type(payload) is dict and not self._hide:
             return FrozenMap.over(payload)
         return FrozenMap(without(payload, self._hide)) if isinstance(payload, Mapping) else FrozenMap()
 
-    def _missing(self, name: str) -> MalformedResponseError:
-        read = self.fields[name]
-        where = f" (looked for at `{read.path}`)" if isinstance(read, At) else ""
-        return MalformedResponseError(f"a {self.model.__name__} without `{name}`{where}")
+
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What reading a field may raise where a payload is not as it should be."""
+
+PAIRS = {"ips": ("public_ips", "private_ips")}
+"""Fields that are read together, since one look tells both."""
+
+
+def _check(model: type, defaults: Mapping[str, Any], read: Iterable[str]) -> None:
+    unknown = set(read) - defaults.keys()
+    if unknown:
+        raise TypeError(f"{model.__name__} has no field {', '.join(sorted(unknown))}")
+    missing = {name for name, default in defaults.items() if default is _NEEDED} - set(read)
+    if missing:
+        raise TypeError(f"{model.__name__} needs {', '.join(sorted(missing))}")
 
 
 def _keys_of(fields: Iterable[Callable[[Any], Any]]) -> frozenset[str] | None:
@@ -196,40 +241,31 @@ def _defaults(model: type) -> Mapping[str, Any]:
 def _opened(model: type, order: Iterable[str]) -> type[Any]:
     """A class like the model that takes its fields in this order, and is not frozen.
 
-    An instance of it becomes one of the model when its `__class__` is set. The `__init__` of a frozen dataclass would cost
-    as much as all the rest of reading an item.
+    An instance of it becomes one of the model when its `__class__` is set. The `__init__` of a frozen dataclass
+    would cost as much as all the rest of reading an item.
     """
     opened = dataclasses.make_dataclass(model.__name__, order, slots=True)
     opened(*order).__class__ = model  # raises TypeError for a model that has more than its fields
     return opened
 
 
+def _plain(read: Callable[[Any], Any]) -> tuple[str | None, Callable[[Any], Any] | None, Any]:
+    """The key of a value, what converts it, and what stands for none; or no key, and what reads the whole payload."""
+    if isinstance(read, At) and "." not in read.path:
+        return read.path, read.convert, None if read.default is _NEEDED else read.default
+    return None, _reader(read), None
+
+
 def _reader(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The same, made short where there are no dots to follow."""
-    if isinstance(read, At) and "." not in read.path:
-        return _reader_of_one(read.path, read.convert, None if read.default is _NEEDED else read.default)
-    if isinstance(read, Several) and "." not in "".join(read.paths):
-        return _reader_of_several(read)
-    return read
+    if not isinstance(read, Several) or "." in "".join(read.paths):
+        return read
+    keys, convert = read.paths, read.convert
 
+    def read_several(payload: Any) -> Any:
+        return convert(*map(payload.get, keys)) if type(payload) is dict else read(payload)
 
-def _reader_of_one(key: str, convert: Callable[[Any], Any] | None, default: Any) -> Callable[[Any], Any]:
-    def read(payload: Any) -> Any:
-        value = payload.get(key) if type(payload) is dict else dig(payload, key)
-        if value is None:
-            return default
-        return value if convert is None else convert(value)
-
-    return read
-
-
-def _reader_of_several(where: Several) -> Callable[[Any], Any]:
-    keys, convert = where.paths, where.convert
-
-    def read(payload: Any) -> Any:
-        return convert(*map(payload.get, keys)) if type(payload) is dict else where(payload)
-
-    return read
+    return read_several
 
 
 def without(payload: Mapping[str, Any], paths: Iterable[str]) -> Mapping[str, Any]:
@@ -281,7 +317,6 @@ _PRIVATE = {
 """By the length of an address in bytes."""
 
 
-@lru_cache(maxsize=1024)  # most shapes ask twice of each address: is it public, is it private?
 def is_private(address: str) -> bool:
     """Whether an address cannot be reached from the internet: private, shared, link-local, unique local.
 
@@ -298,6 +333,16 @@ def is_private(address: str) -> bool:
         if lowest <= packed <= highest:
             return True
     return False
+
+
+def by_reach(addresses: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The public ones of these addresses, and the private ones. Raises ValueError for what is no address.
+
+    >>> by_reach(["10.9.8.7", "203.0.113.77", "192.168.0.1"])
+    (('203.0.113.77',), ('10.9.8.7', '192.168.0.1'))
+    """
+    told = {address: is_private(address) for address in addresses}
+    return tuple([each for each in told if not told[each]]), tuple([each for each in told if told[each]])
 
 
 def addresses(found: Iterable[str | None], *, private: bool) -> tuple[str, ...]:

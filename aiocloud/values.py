@@ -53,23 +53,24 @@ class FrozenMap(Mapping[str, V]):
 
 
 class LateMap(FrozenMap[V]):
-    """One that is filled when somebody first looks into it, by what `load` gives.
+    """One that is filled when somebody first looks into it, by what `load` makes of `source`.
 
-    >>> LateMap(lambda: {"role": "web"})
+    >>> LateMap(lambda source: {"role": source}, "web")
     FrozenMap({'role': 'web'})
     """
 
-    __slots__ = ("_load",)
+    __slots__ = ("_load", "_source")
 
-    def __init__(self, load: Callable[[], Mapping[str, V]], /) -> None:
-        self._load: Callable[[], Mapping[str, V]] | None = load
+    def __init__(self, load: Callable[[Any], Mapping[str, V]], source: Any, /) -> None:
+        self._load = load
+        self._source = source
 
     def __getattr__(self, name: str) -> Any:
         """`_items`, as long as there are none."""
-        if name != "_items" or self._load is None:
+        if name != "_items":
             raise AttributeError(name)
-        self._items = dict(self._load())
-        self._load = None
+        self._items = dict(self._load(self._source))
+        self._load = self._source = None  # type: ignore[assignment]  # they are not needed any more
         return self._items
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import reduce
+from itertools import repeat
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
@@ -198,26 +199,23 @@ class Client:
         """A list whose pages `fetch` gets, read by `shape`. `items` may be a function that finds them in a page."""
 
         def read(payload: Any) -> Iterator[T]:
-            for item, later in self._items(payload, items, keys_of(shape)):
-                yield self.read(shape, item) if later is None else self.read(shape, item, extra=later)
+            found = items(payload) if callable(items) else self._list(payload, items)
+            return self._models(found.parts(keys) if isinstance(found, Undecoded) else zip(found, repeat(None)), shape)
 
+        keys = keys_of(shape)
         return pager(fetch, read, paging or self.api.paging, stamp=self.errors.stamp)
 
-    def _items(
-        self, payload: Any, items: str | Callable[[Any], Iterable[Any]] | None, keys: frozenset[str] | None
-    ) -> Iterator[tuple[Any, Any]]:
-        """Each item of a page as far as these keys go, and the rest of it, if that is still to be decoded."""
-        found = items(payload) if callable(items) else self._list(payload, items)
+    def _models(self, parts: Iterable[tuple[Any, Any]], shape: Callable[..., T]) -> Iterator[T]:
+        """A model of each item, and of the rest of it where that is still to be decoded."""
+        whose = {"provider": self.provider, "account": self.account}
         try:
-            if isinstance(found, Undecoded):
-                yield from found.parts(keys)
-            else:
-                for item in found:
-                    yield item, None
-        except ValueError as error:
-            raise self.errors.stamp(
-                MalformedResponseError(f"a list with an item that is no {self.api.codec.name}")
-            ) from error
+            for item, later in parts:
+                yield shape(item, **whose) if later is None else shape(item, **whose, extra=later)
+        except CloudError as error:
+            raise self.errors.stamp(error) from error.__cause__
+        except (ValueError, RecursionError) as error:
+            what = f"a list with an item that is no {self.api.codec.name}"
+            raise self.errors.stamp(MalformedResponseError(what)) from error
 
     def _list(self, payload: Any, items: str | None) -> Sequence[Any]:
         found = dig(payload, items) if items else payload
@@ -227,10 +225,10 @@ class Client:
             raise self.errors.stamp(MalformedResponseError(f"a list {where}"))
         return found or ()
 
-    def read(self, shape: Callable[..., T], payload: Any, *, operation: str = "", **context: Any) -> T:
+    def read(self, shape: Callable[..., T], payload: Any, *, operation: str = "") -> T:
         """A model out of a payload, marked with provider and account."""
         try:
-            return shape(payload, provider=self.provider, account=self.account, **context)
+            return shape(payload, provider=self.provider, account=self.account)
         except CloudError as error:
             raise self.errors.stamp(error, operation) from error.__cause__
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypedDict, overload
 
 from msgspec import MsgspecError, Raw
@@ -30,17 +30,19 @@ class Undecoded(Sequence[Any]):
 
     @abstractmethod
     def parts(self, keys: frozenset[str] | None) -> Iterator[tuple[Any, Mapping[str, Any] | None]]:
-        """Each item, one after the other; and, where that holds no more than these keys, all of it, still to be decoded.
+        """Each item; and, where that holds no more than these keys, all of it, still to be decoded.
 
         None for `keys` stands for all there are.
         """
 
 
 class JsonItems(Undecoded):
-    """The items of a JSON array. `whole` decodes one of them."""
+    """The items of a JSON array, of which this is the text. `whole` decodes one of them."""
 
-    def __init__(self, items: Sequence[Raw], whole: Callable[[bytes], Any]) -> None:
-        self._items = items
+    def __init__(self, text: bytes, whole: Callable[[bytes], Any]) -> None:
+        """Raises MsgspecError for what is no array."""
+        self._text = text
+        self._items = _ITEMS.decode(text)
         self._whole = whole
 
     def __len__(self) -> int:
@@ -57,60 +59,48 @@ class JsonItems(Undecoded):
 
     def parts(self, keys: frozenset[str] | None) -> Iterator[tuple[Any, Mapping[str, Any] | None]]:
         """Each item less what nobody has asked for, and the rest of it for later."""
-        if keys is None:
+        try:
+            parts = None if keys is None else _decoder_of(keys).decode(self._text)
+        except (MsgspecError, UnicodeDecodeError):  # items that are no objects, or that only the whole reader can judge
+            parts = None
+        if parts is None:
             for item in self:
                 yield item, None
             return
-        decode = _decoder_of(keys).decode
-        for item in self._items:
-            try:
-                part = decode(item)
-            except (MsgspecError, UnicodeDecodeError):  # no object, or something that only the whole reader judges
-                yield self._whole(bytes(item)), None
-            else:
-                yield part, LateMap(_Later(item.copy(), self._whole))
+        later = partial(_later, self._whole)
+        for part, item in zip(parts, self._items, strict=True):
+            yield part, LateMap(later, item.copy())  # with bytes of its own: what is kept must not keep its page
 
 
-class _Later:
-    """What is left of an item, with bytes of its own: a node that is kept must not keep its page."""
-
-    __slots__ = ("_item", "_whole")
-
-    def __init__(self, item: Raw, whole: Callable[[bytes], Any]) -> None:
-        self._item = item
-        self._whole = whole
-
-    def __call__(self) -> Mapping[str, Any]:
-        try:
-            found: Mapping[str, Any] = self._whole(bytes(self._item))
-        except ValueError as error:
-            raise MalformedResponseError("an item of a list that is not JSON where nobody had looked yet") from error
-        return found
+def _later(whole: Callable[[bytes], Any], item: Raw) -> Mapping[str, Any]:
+    """What is in an item that somebody has looked into."""
+    try:
+        found: Mapping[str, Any] = whole(bytes(item))
+    except ValueError as error:
+        raise MalformedResponseError("an item of a list that is not JSON where nobody had looked yet") from error
+    return found
 
 
 def outline_of_json(body: bytes, whole: Callable[[bytes], Any]) -> Any:
     """The payload of a body; long arrays in it, or it itself, are `JsonItems`. `whole` decodes a body as it is."""
     try:
-        outline = _OUTLINE.decode(body)
-        if isinstance(outline, list):
-            return JsonItems(outline, whole)
-        return {key: _member(value, whole) for key, value in outline.items()}
+        if body.lstrip().startswith(b"["):
+            return JsonItems(body, whole)
+        return {key: _member(bytes(value), whole) for key, value in _OUTLINE.decode(body).items()}
     except (MsgspecError, UnicodeDecodeError):
         return whole(body)
 
 
-def _member(value: Raw, whole: Callable[[bytes], Any]) -> Any:
-    text = bytes(value)
-    if len(text) > LONG_LIST and text.startswith(b"["):
-        return JsonItems(_ITEMS.decode(text), whole)
-    return whole(text)
+def _member(value: bytes, whole: Callable[[bytes], Any]) -> Any:
+    return JsonItems(value, whole) if len(value) > LONG_LIST and value.startswith(b"[") else whole(value)
 
 
-_OUTLINE = Decoder(dict[str, Raw] | list[Raw])
+_OUTLINE = Decoder(dict[str, Raw])
 _ITEMS = Decoder(list[Raw])
 
 
 @lru_cache(maxsize=256)
-def _decoder_of(keys: frozenset[str]) -> Decoder[dict[str, Any]]:
-    """What decodes an object into a dictionary of these keys, as far as it has them, and passes over the others."""
-    return Decoder(TypedDict("Part", dict.fromkeys(sorted(keys), Any), total=False))  # type: ignore[operator,misc]  # made of keys that are known only now
+def _decoder_of(keys: frozenset[str]) -> Decoder[list[dict[str, Any]]]:
+    """What decodes objects into dictionaries of these keys, as far as they have them, and passes over the others."""
+    part = TypedDict("part", dict.fromkeys(sorted(keys), Any), total=False)  # type: ignore[operator,misc]  # keys that are known only now
+    return Decoder(list[part])  # type: ignore[valid-type]  # likewise

@@ -5,8 +5,8 @@ XML is, and its tags are remembered with the tree that came of them; the texts o
 the same places. What trees look like is decided in one place, by the reader of whole documents.
 
 This holds for regular documents only: tags without attributes, texts, and nothing else. Whatever else may be there
-(comments, sections of CDATA, a document type, prefixes, another encoding than UTF-8, something that is not well-formed) is
-left to the reader of whole documents.
+(comments, sections of CDATA, a document type, prefixes, another encoding than UTF-8, something that is not
+well-formed) is left to the reader of whole documents.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def outline_of_xml(body: bytes, item: str, whole: Whole) -> Any:
 
 
 def _regular(body: bytes) -> str:
-    """The text of a document in which tags and texts take turns, and all else is as it should be. Raises IrregularError."""
+    """The text of a document in which tags and texts take turns. Raises IrregularError for any other."""
     marks = body.translate(None, HARMLESS)
     if b"<!" in body or marks != b"<>" * (len(marks) // 2) or OTHER_ENCODING.match(body):
         raise IrregularError
@@ -96,7 +96,7 @@ def _runs(text: str, item: str) -> list[list[Span]]:
     for segment in segments:
         if depth == 0:
             start = at
-            if at != after and text[after:at].strip() or not runs:
+            if (at != after and text[after:at].strip()) or not runs:
                 runs.append([])
         depth += 1 - segment.count(closing)
         at += len(opening) + len(segment)
@@ -166,7 +166,7 @@ def _alone(item: str, whole: Whole) -> Any:
 
 
 class _Examples:
-    """How items with certain tags become trees: made when they are seen a second time, forgotten when there are too many."""
+    """How items become trees, by their tags: made when they are seen a second time, forgotten when there are too many."""
 
     LIMIT = 4 * 1024 * 1024
     """How many characters of tags are remembered in all."""
@@ -231,7 +231,7 @@ def _taking(places: Sequence[int]) -> Callable[[Sequence[str]], Sequence[str]]:
 def _builder(tree: Any) -> Callable[[Sequence[str | None]], Any]:
     """What makes a tree like this one, whose leaves are numbers, of leaves by their number.
 
-    It is one expression of constants, dictionaries and lists, made as a syntax tree: a name can be nothing but a constant in it.
+    It is one expression of constants, dictionaries and lists, made as a syntax tree, in which a name is a constant.
     """
     leaves = ast.arg("leaves")
     arguments = ast.arguments(posonlyargs=[], args=[leaves], kwonlyargs=[], kw_defaults=[], defaults=[])

@@ -38,8 +38,10 @@ def _addresses(payload: Any, *names: str) -> tuple[str, ...]:
 
 FIELDS: dict[str, Callable[[Any], Any]] = {
     **NODE.fields,
-    "public_ips": lambda payload: _addresses(payload, "ipAddress", "dnsName"),
-    "private_ips": lambda payload: _addresses(payload, "privateIpAddress", "privateDnsName"),
+    "ips": lambda payload: (
+        _addresses(payload, "ipAddress", "dnsName"),
+        _addresses(payload, "privateIpAddress", "privateDnsName"),
+    ),
     "location": at("placement.availabilityZone"),
     "tags": lambda payload: _without_mark(NODE.fields["tags"](payload)),
 }

@@ -26,7 +26,7 @@ from aiocloud.http.errors import ErrorTable
 from aiocloud.http.paging import NumberedPaging, Pager
 from aiocloud.http.ratelimit import Limits
 from aiocloud.http.together import together
-from aiocloud.mapping import Shape, at, is_private, one_of, raw, several, timestamp
+from aiocloud.mapping import Shape, at, by_reach, one_of, raw, several, timestamp
 from aiocloud.models import (
     Image,
     KeyPair,
@@ -89,16 +89,8 @@ ERRORS = ErrorTable(
 )
 
 
-def _public_ips(ipv4: Sequence[str] | None, slaac: str | None) -> tuple[str, ...]:
-    return tuple([address for address in _addresses(ipv4, slaac) if not is_private(address)])
-
-
-def _private_ips(ipv4: Sequence[str] | None, slaac: str | None) -> tuple[str, ...]:
-    return tuple([address for address in _addresses(ipv4, slaac) if is_private(address)])
-
-
-def _addresses(ipv4: Sequence[str] | None, slaac: str | None) -> Sequence[str]:
-    return [*(ipv4 or ()), slaac.partition("/")[0]] if slaac else ipv4 or ()
+def _ips(ipv4: Sequence[str] | None, slaac: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    return by_reach([*(ipv4 or ()), slaac.partition("/")[0]] if slaac else ipv4 or ())
 
 
 def _tags(tags: Iterable[str]) -> FrozenMap[str]:
@@ -116,8 +108,7 @@ NODE = Shape(
     id=at("id", str),
     name=at("label"),
     state=at("status", one_of(STATES, NodeState.UNKNOWN)),
-    public_ips=several("ipv4", "ipv6", convert=_public_ips),
-    private_ips=several("ipv4", "ipv6", convert=_private_ips),
+    ips=several("ipv4", "ipv6", convert=_ips),
     size=at("type"),
     image=at("image"),
     location=at("region"),

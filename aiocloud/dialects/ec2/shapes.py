@@ -57,29 +57,19 @@ def _node_tags(payload: Any) -> FrozenMap[str]:
     )
 
 
-def _ipv6(payload: Any, *, private: bool) -> list[str]:
-    found = [payload.get("ipv6Address")]
+def _ips(payload: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The IPv4 addresses of all interfaces, each with the public one that leads to it, and the IPv6 addresses."""
+    public, private = [payload.get("ipAddress")], [payload.get("privateIpAddress")]
+    ipv6 = [payload.get("ipv6Address")]
     for card in payload.get("networkInterfaceSet") or ():
-        found += [each.get("ipv6Address") for each in card.get("ipv6AddressesSet") or ()]
-    return [address for address in found if address and is_private(address) is private]
-
-
-def _own(payload: Any) -> list[Any]:
-    """The IPv4 addresses of all interfaces, each with the public one that leads to it."""
-    found = []
-    for card in payload.get("networkInterfaceSet") or ():
-        found += [card, *(card.get("privateIpAddressesSet") or ())]
-    return found
-
-
-def _public_ips(payload: Any) -> tuple[str, ...]:
-    mapped = [(each.get("association") or {}).get("publicIp") for each in _own(payload)]
-    return _unique([payload.get("ipAddress"), *mapped, *_ipv6(payload, private=False)])
-
-
-def _private_ips(payload: Any) -> tuple[str, ...]:
-    own = [each.get("privateIpAddress") for each in _own(payload)]
-    return _unique([payload.get("privateIpAddress"), *own, *_ipv6(payload, private=True)])
+        for own in (card, *(card.get("privateIpAddressesSet") or ())):
+            public.append((own.get("association") or {}).get("publicIp"))
+            private.append(own.get("privateIpAddress"))
+        ipv6 += [each.get("ipv6Address") for each in card.get("ipv6AddressesSet") or ()]
+    for address in ipv6:
+        if address:
+            (private if is_private(address) else public).append(address)
+    return _unique(public), _unique(private)
 
 
 def _unique(addresses: Iterable[str | None]) -> tuple[str, ...]:
@@ -130,8 +120,7 @@ NODE = Shape(
     id=at("instanceId"),
     name=_name,
     state=at("instanceState.name", one_of(STATES, NodeState.UNKNOWN)),
-    public_ips=_public_ips,
-    private_ips=_private_ips,
+    ips=_ips,
     size=at("instanceType"),
     image=at("imageId"),
     location=at("placement.availabilityZone", region_of),

@@ -5,7 +5,7 @@ Servers: https://docs.openstack.org/api-ref/compute/ - images: https://docs.open
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from aiocloud.errors import (
@@ -104,9 +104,8 @@ def _state(task: str | None, status: str | None) -> NodeState:
     return TASKS.get(task or "") or STATES.get(status or "", NodeState.UNKNOWN)
 
 
-def _addresses(pools: Mapping[str, Any] | None, *access: str | None) -> Mapping[str, bool]:
-    """Each address, and whether it is public."""
-    known: dict[str, bool] = {}
+def _ips(pools: Mapping[str, Any] | None, *access: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    known: dict[str, bool] = {}  # address: whether it is public
     for pool, addresses in (pools or {}).items():
         for address in addresses:
             text, kind = address["addr"], address.get("OS-EXT-IPS:type")
@@ -116,15 +115,10 @@ def _addresses(pools: Mapping[str, Any] | None, *access: str | None) -> Mapping[
             else:
                 is_public = kind == "floating" or not is_private(text)
             known[text] = known.get(text, False) or is_public
-    return {**known, **{text: True for text in access if text}}
-
-
-def _public_ips(*where: Any) -> tuple[str, ...]:
-    return tuple([text for text, is_public in _addresses(*where).items() if is_public])
-
-
-def _private_ips(*where: Any) -> tuple[str, ...]:
-    return tuple([text for text, is_public in _addresses(*where).items() if not is_public])
+    for text in access:
+        if text:
+            known[text] = True
+    return tuple([text for text in known if known[text]]), tuple([text for text in known if not known[text]])
 
 
 def _image(image: Any) -> str | None:
@@ -135,16 +129,13 @@ def _tags(metadata: Mapping[str, str]) -> FrozenMap[str]:
     return FrozenMap({key: value for key, value in metadata.items() if key != MARK})
 
 
-ADDRESSES = ("addresses", "accessIPv4", "accessIPv6")
-
 NODE = Shape(
     Node,
     hide=["adminPass"],
     id=at("id", str),
     name=several("name", "id", convert=lambda name, number: name or number),  # one in a cell that is down has no name
     state=several("OS-EXT-STS:task_state", "status", convert=_state),
-    public_ips=several(*ADDRESSES, convert=_public_ips),
-    private_ips=several(*ADDRESSES, convert=_private_ips),
+    ips=several("addresses", "accessIPv4", "accessIPv6", convert=_ips),
     size=at("flavor.id", str),
     image=at("image", _image),
     created_at=at("created", timestamp),
