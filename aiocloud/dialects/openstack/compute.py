@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 import anyio
 
@@ -45,6 +45,7 @@ from aiocloud.models import (
 from aiocloud.values import Secret
 
 T = TypeVar("T")
+Networks: TypeAlias = Sequence[str] | Literal["auto", "none"]
 
 ACTIVE = {"status": "active"}
 
@@ -110,7 +111,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         return self.offers_of(place, sizes)
 
     async def _location(self, region: Region) -> Location:
-        country, city = self.places.get(region.name, (None, None))
+        country, city = self._place(region.name)
         place = Location(
             id=region.name,
             name=region.name,
@@ -120,6 +121,10 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
             provider=self.provider,
         )
         return located(place)
+
+    def _place(self, region: str) -> tuple[str | None, str | None]:
+        """ISO country and city of a region, as far as they are known."""
+        return self.places.get(region, (None, None))
 
     async def _zones(self, region: Region) -> tuple[str, ...]:
         """The names of the zones that are open; none where the cloud does not tell."""
@@ -229,13 +234,13 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         token = new_token()
         server = {
             "name": name,
-            "flavorRef": id_of(size),
-            **boot_from(id_of(image), ex_boot_volume_size),
+            "flavorRef": await self._flavor_id(region, size),
+            **boot_from(await self._image_id(region, image), ex_boot_volume_size),
             "metadata": {**(tags or {}), MARK: token},
             "user_data": self.encoded_user_data(user_data),
             "key_name": await self._key_name(nova, auth),
             "adminPass": password.reveal() if (password := self._password(auth)) else None,
-            "networks": networks_of(ex_networks, nova),
+            "networks": networks_of(await self._networks(region, ex_networks), nova),
             "security_groups": [{"name": group} for group in ex_security_groups or ()] or None,
             "availability_zone": ex_availability_zone,
             "config_drive": ex_config_drive,
@@ -255,6 +260,17 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         # Names may be shared, so that a request whose answer was lost is not sent again.
         making = Creation(name=name, token=token, send=send, find=find, destroy=self.destroy_node)
         return await making.run()
+
+    # What a provider may know better: flavors and images by their names, networks for those who name none.
+
+    async def _flavor_id(self, region: Region, size: Size | str) -> str:
+        return id_of(size)
+
+    async def _image_id(self, region: Region, image: Image | str) -> str:
+        return id_of(image)
+
+    async def _networks(self, region: Region, asked: Networks | None) -> Networks | None:
+        return asked
 
     async def _made(self, region: Region, told: Any, wanted: Mapping[str, Any]) -> Node:
         """The whole of a new server. The answer to a create tells little more than its id, which must not be lost."""
