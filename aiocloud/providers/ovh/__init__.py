@@ -1,0 +1,10 @@
+"""OVHcloud Public Cloud, which is OpenStack, with the prices of the order catalogue: https://help.ovhcloud.com/
+
+places   regions, where they are, and under which plans their instances are sold
+market   the order catalogue, which is open to all
+driver   the driver
+"""
+
+from aiocloud.providers.ovh.driver import OVH
+
+__all__ = ["OVH"]
