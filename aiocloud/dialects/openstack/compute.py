@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import anyio
 
@@ -30,7 +30,7 @@ from aiocloud.errors import (
 from aiocloud.geography import located
 from aiocloud.http.paging import Pager
 from aiocloud.http.together import together
-from aiocloud.mapping import dig
+from aiocloud.mapping import Shape, dig
 from aiocloud.models import (
     Image,
     KeyPair,
@@ -60,6 +60,8 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
     features = frozenset({"ssh_key", "password", "generates_password", "user_data", "tags", "idempotent_create"})
     states = {"OS-EXT-STS:task_state": TASKS, "status": STATES}
     user_data_limit = 49149  # 65535 once encoded
+    image: ClassVar[Shape[Image]] = IMAGE
+    """How Glance's images are read; a provider may know more of its own."""
 
     # ---- lists ----
 
@@ -75,7 +77,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
 
         async def lists() -> list[Pager[Image]]:
             return [
-                region.glance.list("/images", partial(IMAGE, location=region.name), items="images", params=ACTIVE)
+                region.glance.list("/images", partial(self.image, location=region.name), items="images", params=ACTIVE)
                 for region in await self._those(location)
             ]
 

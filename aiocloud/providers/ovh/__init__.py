@@ -1,6 +1,7 @@
 """OVHcloud Public Cloud, which is OpenStack, with the prices of the order catalogue: https://help.ovhcloud.com/
 
 places   regions, where they are, and under which plans their instances are sold
+shapes   what the catalogue and Glance say, as models
 market   the order catalogue, which is open to all
 driver   the driver
 """

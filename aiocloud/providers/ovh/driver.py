@@ -26,9 +26,11 @@ from aiocloud.models import Image, Location, Offer, Price, Size
 from aiocloud.providers.openstack import OpenStack
 from aiocloud.providers.ovh.market import API, HOSTS, SUBSIDIARIES, Plan, Shop
 from aiocloud.providers.ovh.places import AMERICA, EUROPE, as_location, is_known, place_of
+from aiocloud.providers.ovh.shapes import IMAGE
 from aiocloud.values import Secret
 
 KEYSTONES = dict.fromkeys(HOSTS, "https://auth.cloud.ovh.net/v3") | {"US": "https://auth.cloud.ovh.us/v3"}
+PUBLIC_NETWORK = "Ext-Net"
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -78,6 +80,7 @@ class OVH(OpenStack):
     website = "https://www.ovhcloud.com/"
     public = True
     usernames = ("root", "debian", "ubuntu", "almalinux", "rocky", "fedora", "centos")
+    image = IMAGE
     api = Api(base_url=KEYSTONES["EU"], errors=ERRORS, headers=ACCEPT)
 
     def __init__(

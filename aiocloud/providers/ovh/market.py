@@ -17,9 +17,10 @@ import anyio
 from aiocloud.errors import MalformedResponseError
 from aiocloud.http.client import Api, Client
 from aiocloud.http.errors import ErrorTable
-from aiocloud.mapping import Shape, at, dig
+from aiocloud.mapping import dig
 from aiocloud.models import Price, Size
 from aiocloud.providers.ovh.places import PLAIN, plans_at
+from aiocloud.providers.ovh.shapes import SIZE
 
 PATH = "/order/catalog/public/cloud"
 API = Api(errors=ErrorTable(code="class", message="message", request_id="X-OVH-QUERYID"))
@@ -40,23 +41,6 @@ UNIT = Decimal(10) ** -8
 INSTANCE = "publiccloud-instance"
 CODE = re.compile(r"(?P<flavor>.+?)\.(?P<per>consumption|monthly\.postpaid)(?:\.(?P<suffix>.+))?")
 UNITS: Mapping[str, Literal["hour", "month"]] = {"consumption": "hour", "monthly.postpaid": "month"}
-
-
-def _disk(addon: Mapping[str, Any]) -> int | None:
-    """All local disks together, in GB; None where none are told."""
-    disks = dig(addon, "blobs.technical.storage.disks")
-    return sum((disk.get("number") or 1) * (disk.get("capacity") or 0) for disk in disks) if disks else None
-
-
-SIZE = Shape(
-    Size,
-    id=at("invoiceName"),
-    name=at("invoiceName"),
-    vcpus=at("blobs.technical.cpu.cores"),
-    # Nova's flavor of 7 GB has 7000 MiB: https://help.ovhcloud.com/ (openstack flavor list)
-    ram=at("blobs.technical.memory.size", lambda size: int(size * 1000)),
-    disk=_disk,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
