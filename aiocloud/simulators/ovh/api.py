@@ -120,6 +120,7 @@ def regions_of(ask: Ask) -> list[Region]:
 
 
 def find_region(ask: Ask, name: Any) -> Region:
+    """The region of that name. Raises Failure 404."""
     if name not in ask.cloud.regions:
         raise Failure(404, f"Region {name} does not exist on this project")
     return ask.cloud.regions[name]
