@@ -323,7 +323,7 @@ def test_a_login_that_lacks_a_part_is_refused(missing: str) -> None:
 
 async def test_an_application_credential_signs_in_as_well() -> None:
     simulator = OVHSimulator()
-    async with OVH(**simulator.application_credential, transport=simulator) as cloud:
+    async with anybody(simulator, **simulator.application_credential) as cloud:
         assert await cloud.list_nodes() == []
 
 
@@ -376,9 +376,8 @@ def test_a_node_is_made_of_names_on_the_public_network_alone() -> None:
     async def scenario() -> None:
         async with driver(simulator) as cloud:
             node = await cloud.wait_until(await make(cloud))
-            (size,) = [size for size in await cloud.list_sizes(location=GRAVELINES) if size.name == "b3-8"]
             (image,) = [image for image in await cloud.list_images(location=GRAVELINES) if image.name == "Debian 12"]
-            assert (node.size, node.image) == (size.id, image.id)
+            assert (node.size, node.image) == ("b3-8", image.id)
             assert (image.os, image.version) == ("debian", "12")
             assert (len(node.public_ips), node.private_ips) == (2, ())
             await make(cloud, "quay-2")
@@ -426,7 +425,8 @@ async def test_over_several_regions_each_flavor_is_told_once_by_the_name_that_st
         assert len({size.name for size in sizes}) == len(sizes)
         assert (size.id, size.location, shown(size.price)) == ("c3-8", None, "0.0913 EUR/hour")
         nodes = [await make(cloud, size=size, location=region) for region in (GRAVELINES, PARIS)]
-    assert len({node.size for node in nodes}) == 2
+    assert [node.size for node in nodes] == ["c3-8", "c3-8"]
+    assert len({node.extra["flavor"]["id"] for node in nodes}) == 2
 
 
 def test_a_node_is_resized_by_the_name_of_a_flavor() -> None:
@@ -437,10 +437,24 @@ def test_a_node_is_resized_by_the_name_of_a_flavor() -> None:
             node = await cloud.wait_until(await make(cloud))
             await cloud.ex_resize_node(node, "b3-16")
             resized = await cloud.wait_until(node)
-            sizes = {size.id: size.name for size in await cloud.list_sizes(location=GRAVELINES)}
-            assert sizes[resized.size or ""] == "b3-16"
+            assert resized.size == "b3-16"
 
     virtualtime.run(scenario())
+
+
+async def test_a_flavor_that_came_later_is_found_and_one_that_went_keeps_its_id() -> None:
+    simulator = OVHSimulator(boot=0)
+    flavors = simulator.cloud.regions[GRAVELINES].flavors
+    late, early = ({flavor.name: flavor for flavor in flavors.values()}[name] for name in ("d2-8", "d2-4"))
+    del flavors[late.id]
+    async with driver(simulator) as cloud:
+        node = await make(cloud, size="d2-4")
+        flavors[late.id] = late
+        assert (await make(cloud, "quay-2", size="d2-8")).size == "d2-8"
+        assert (await make(cloud, "quay-3", size=late.id)).size == "d2-8"
+    del flavors[early.id]
+    async with driver(simulator) as cloud:
+        assert (await cloud.get_node(node)).size == early.id
 
 
 # ---- what goes wrong ----
@@ -542,6 +556,6 @@ async def test_a_cloud_can_be_named_and_what_else_is_given_counts_more(
     path.write_text(CLOUDS)
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(path))
     simulator = OVHSimulator()
-    cloud = OVH(cloud="states", transport=simulator, region="GRA11", **simulator.credentials)
+    cloud = driver(simulator, cloud="states", region=GRAVELINES)
     assert (cloud.account, cloud.region, cloud.endpoint) == ("states", "GRA11", "https://auth.cloud.ovh.us/v3")
     assert await cloud.list_nodes() == []

@@ -70,7 +70,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         return self._from_nova(location, lambda region, nova: self._servers(region, nova))
 
     def _servers(self, region: Region, nova: Nova, params: Mapping[str, str] | None = None) -> Pager[Node]:
-        return nova.http.list("/servers/detail", _in(region), items="servers", params=params)
+        return nova.http.list("/servers/detail", self._node(region), items="servers", params=params)
 
     def list_images(self, *, location: Location | str | None = None) -> Pager[Image]:
         """The images that are ready, of each region: public ones, the project's own, those shared with it."""
@@ -162,6 +162,10 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
 
     # ---- nodes ----
 
+    def _node(self, region: Region) -> Callable[..., Node]:
+        """The shape of a server of that region."""
+        return lambda payload, **context: NODE(payload, location=region.name, **context)
+
     async def _home(self, node: Node | str) -> Region:
         """The region of a node."""
         if isinstance(node, Node) and node.location is not None:
@@ -199,7 +203,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
 
     async def _get(self, region: Region, node_id: str) -> Node:
         nova = await region.nova()
-        return await nova.http.get(f"/servers/{segment(node_id)}", _in(region), item="server")
+        return await nova.http.get(f"/servers/{segment(node_id)}", self._node(region), item="server")
 
     async def create_node(
         self,
@@ -292,7 +296,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
             "image": {"id": wanted.get("imageRef")},
         }
         nova = await region.nova()
-        return replace(nova.http.read(_in(region), {**known, **told}), password=password)
+        return replace(nova.http.read(self._node(region), {**known, **told}), password=password)
 
     def _given_password(self, payload: Any) -> Secret | None:
         password = dig(payload, "adminPass")
@@ -394,11 +398,6 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         with suppress(ConflictError):  # the name tells the key: it is known already
             await self._import(nova, name, public_key)
         return name
-
-
-def _in(region: Region) -> Callable[..., Node]:
-    """The shape of a server of that region."""
-    return lambda payload, **context: NODE(payload, location=region.name, **context)
 
 
 def _bind(call: Callable[[Region], Awaitable[T]], region: Region) -> Callable[[], Awaitable[T]]:

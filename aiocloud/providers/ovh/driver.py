@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Self, Unpack
 
@@ -12,7 +10,6 @@ from yarl import URL
 
 from aiocloud.accounts import Account, Environment
 from aiocloud.dialects.openstack import OpenStackDriver, cloudsyaml
-from aiocloud.dialects.openstack.compute import ACTIVE, Networks
 from aiocloud.dialects.openstack.identity import Catalogue, SignIn
 from aiocloud.dialects.openstack.regions import ACCEPT, Region
 from aiocloud.dialects.openstack.shapes import ERRORS
@@ -21,17 +18,13 @@ from aiocloud.errors import ConfigurationError, NotFoundError
 from aiocloud.http.auth import Token
 from aiocloud.http.client import Api, Client
 from aiocloud.http.paging import Pager
-from aiocloud.mapping import dig, raw
-from aiocloud.models import Image, Location, Offer, Price, Size
-from aiocloud.providers.openstack import OpenStack
+from aiocloud.models import Location, Offer, Price, Size
 from aiocloud.providers.ovh.market import API, HOSTS, SUBSIDIARIES, Plan, Shop
+from aiocloud.providers.ovh.names import ByName
 from aiocloud.providers.ovh.places import AMERICA, EUROPE, as_location, is_known, place_of
-from aiocloud.providers.ovh.shapes import IMAGE
 from aiocloud.values import Secret
 
 KEYSTONES = dict.fromkeys(HOSTS, "https://auth.cloud.ovh.net/v3") | {"US": "https://auth.cloud.ovh.us/v3"}
-PUBLIC_NETWORK = "Ext-Net"
-UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class Credentials(Options, total=False):
@@ -61,7 +54,7 @@ class Nobody(SignIn):
         )
 
 
-class OVH(OpenStack):
+class OVH(ByName):
     """Needs the name and password of a user of OpenStack, and the `project_id`; or an application credential.
 
     With nothing at all it tells sizes, prices and places. Users of OpenStack are made in the control panel (*Users and
@@ -80,7 +73,6 @@ class OVH(OpenStack):
     website = "https://www.ovhcloud.com/"
     public = True
     usernames = ("root", "debian", "ubuntu", "almalinux", "rocky", "fedora", "centos")
-    image = IMAGE
     api = Api(base_url=KEYSTONES["EU"], errors=ERRORS, headers=ACCEPT)
 
     def __init__(
@@ -116,7 +108,9 @@ class OVH(OpenStack):
         self._subsidiary = seller
         api = ex_api or _api_beside(own) or HOSTS[SUBSIDIARIES[seller]]
         self._shop = Shop(self.connect(API, endpoint=api), seller, self.today) if ex_prices else None
-        self._public_networks: dict[str, str | None] = {}  # shared with the driver's parts
+        # By region, and shared with the driver's parts.
+        self._public_networks: dict[str, str | None] = {}
+        self._flavors: dict[str, Mapping[str, str]] = {}
 
     def _without_account(self, options: Credentials) -> None:
         plain = {name: value for name, value in options.items() if name in Options.__annotations__}
@@ -168,27 +162,21 @@ class OVH(OpenStack):
     # ---- sizes and prices ----
 
     def list_sizes(self, *, location: Location | str | None = None) -> Pager[Size]:
-        """The flavors of a region, with its prices.
+        """The flavors of a region, with its prices; where there are several, and none is named, those of one zone's.
 
-        Where there are several regions, and none is named, each name once: the ids differ from region to region, so
-        that the name stands for the id, and the price is that of regions of one zone.
+        The id of a size is the flavor's name, since Nova's own id, which stands in `extra["id"]`, is another in each
+        region.
         """
 
-        async def sizes() -> list[Size]:
+        async def lists() -> list[Pager[Size]]:
             market = await self._shop.market() if self._shop else None
-            if not self.known:
-                region = id_of(location) if location is not None else None
-                region = region or (self.region if isinstance(self.region, str) else None)
-                return [self._mine(size) for size in market.sizes(region)] if market else []
-            found = await super(OVH, self).list_sizes(location=location)
-            if location is not None or isinstance(self.region, str) or len(await self._regions()) == 1:
-                return found
-            names: dict[str, Size] = {}
-            for size in found:
-                names.setdefault(size.name, replace(size, id=size.name))
-            return list(names.values())
+            if self.known:
+                return [super(OVH, self).list_sizes(location=location)]
+            region = id_of(location) if location is not None else self.region
+            sizes = market.sizes(region if isinstance(region, str) else None) if market else []
+            return [_told_already([self._mine(size) for size in sizes])]
 
-        return Pager.of(sizes)
+        return Pager.chain(lists)
 
     def list_offers(self, *, location: Location | str | None = None) -> Pager[Offer]:
         """Every flavor in every region, or in one, with its price there.
@@ -223,52 +211,17 @@ class OVH(OpenStack):
         """
         return list((await self._shop.market()).plans) if self._shop else []
 
-    # ---- names in place of ids, and the public network ----
-
-    async def _flavor_id(self, region: Region, size: Size | str) -> str:
-        wanted = id_of(size)
-        if UUID.fullmatch(wanted):
-            return wanted
-        nova = await region.nova()
-        flavors = await nova.http.list("/flavors/detail", raw, items="flavors")
-        found = [flavor for flavor in flavors if wanted in (flavor["id"], flavor["name"])]
-        return str(found[0]["id"]) if found else self._missing("flavor", wanted, region)
-
-    async def _image_id(self, region: Region, image: Image | str) -> str:
-        wanted = id_of(image)
-        if UUID.fullmatch(wanted):
-            return wanted
-        newest_first = {**ACTIVE, "name": wanted, "sort": "created_at:desc"}
-        async for found in region.glance.list("/images", raw, items="images", params=newest_first):
-            return str(found["id"])
-        return self._missing("image", wanted, region)
-
-    async def _networks(self, region: Region, asked: Networks | None) -> Networks | None:
-        """The public network where none is asked for: beside a private one, Nova itself would not know which."""
-        if asked is not None:
-            return asked
-        if region.name not in self._public_networks:
-            self._public_networks[region.name] = await self._public_network(region)
-        found = self._public_networks[region.name]
-        return [found] if found else None
-
-    async def _public_network(self, region: Region) -> str | None:
-        with suppress(NotFoundError):  # a region without Neutron
-            async for network in region.neutron.list(
-                "/networks", raw, items="networks", params={"name": PUBLIC_NETWORK}
-            ):
-                return str(dig(network, "id"))
-        return None
-
-    def _missing(self, kind: str, name: str, region: Region) -> str:
-        raise NotFoundError(
-            f"region {region.name} has no {kind} {name!r}", provider=self.provider, account=self.account
-        )
-
 
 SIGN_IN = frozenset(
     {"username", "password", "project_id", "project", "application_credential_id", "application_credential_secret"}
 )
+
+
+def _told_already(sizes: list[Size]) -> Pager[Size]:
+    async def them() -> list[Size]:
+        return sizes
+
+    return Pager.of(them)
 
 
 def _told(options: Mapping[str, Any]) -> dict[str, Any]:
