@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from aiocloud.providers.ovh.driver import KEYSTONES
-from aiocloud.providers.ovh.places import AMERICA
+from aiocloud.providers.ovh.places import UNITED_STATES
 from aiocloud.simulators.ovh import OVHSimulator
 from aiocloud.simulators.server import serve
 from tests.interop.conftest import official
@@ -32,7 +32,7 @@ class American(OVHSimulator):
 def test_the_profile_names_the_host_and_the_regions_that_the_driver_knows() -> None:
     profile = vendors.get_profile("ovh-us")
     assert KEYSTONES["US"] == f"{profile['auth']['auth_url']}v{profile['identity_api_version']}"
-    assert set(AMERICA) <= set(profile["regions"])
+    assert set(UNITED_STATES) <= set(profile["regions"])
 
 
 async def test_servers_are_listed_made_rebooted_and_deleted_by_way_of_the_profile() -> None:

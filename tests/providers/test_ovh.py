@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from aiocloud import simulators
 from aiocloud.accounts import Account, Environment
 from aiocloud.errors import (
     ConfigurationError,
@@ -23,7 +24,7 @@ from aiocloud.http.message import Request, Response, headers_of
 from aiocloud.models import Node, NodeState, Price
 from aiocloud.providers.openstack import OpenStack
 from aiocloud.providers.ovh import OVH
-from aiocloud.providers.ovh.places import AMERICA, EUROPE, place_of, plans_at
+from aiocloud.providers.ovh.places import UNITED_STATES, WORLD, place_of, plans_at
 from aiocloud.simulators import virtualtime
 from aiocloud.simulators.base import Answer
 from aiocloud.simulators.ovh import OVHSimulator
@@ -85,6 +86,13 @@ async def test_a_flavor_costs_what_the_catalogue_says_without_tax_on_the_day_on_
         amount=Decimal("0.0512"), currency="EUR", per="hour", as_of=simulator.now().date(), source="api"
     )
     assert (sizes["b3-8"].ram, sizes["b3-8"].vcpus, sizes["b3-8"].disk) == (8000, 2, 50)
+
+
+async def test_every_price_is_the_one_that_was_recorded() -> None:
+    recorded = json.loads((Path(simulators.__file__).parent / "facts" / "ovh.json").read_text())
+    async with driver(OVHSimulator(), region=GRAVELINES) as cloud:
+        found = {size.id: size.price.amount for size in await cloud.list_sizes() if size.price}
+    assert found == {row[0]: Decimal(row[4]).scaleb(-8) for row in recorded["flavors"]}
 
 
 async def test_where_a_region_has_three_zones_the_price_is_that_of_its_own_plan_and_none_where_there_is_no_such() -> (
@@ -218,7 +226,7 @@ async def test_without_an_account_there_are_sizes_places_and_offers() -> None:
         places = {place.id: place for place in await cloud.list_locations()}
         sizes = {size.id: size for size in await cloud.list_sizes()}
         offers = {(offer.location.id, offer.size.id): offer for offer in await cloud.list_offers()}
-    assert set(places) == set(EUROPE)
+    assert set(places) == set(WORLD)
     assert sizes.keys() == ROWS.keys()
     assert shown(sizes["b3-8"].price) == "0.0512 EUR/hour"
     offer = offers[GRAVELINES, "b3-8"]
@@ -226,6 +234,11 @@ async def test_without_an_account_there_are_sizes_places_and_offers() -> None:
     assert (PARIS, "b3-8") in offers
     assert (PARIS, "b2-7") not in offers  # no plan of that kind
     assert shown(offers["AF-NORTH-LZ-RBA-A", "b3-8"].price) == "0.093 EUR/hour"
+
+
+async def test_the_users_own_table_counts_without_an_account_too() -> None:
+    async with anybody(OVHSimulator(), prices={"b3-8": "0.03 EUR/hour"}) as cloud:
+        assert {size.id: shown(size.price) for size in await cloud.list_sizes()}["b3-8"] == "0.03 EUR/hour"
 
 
 async def test_what_needs_an_account_says_what_is_missing() -> None:
@@ -304,8 +317,8 @@ async def test_the_company_in_the_united_states_has_a_keystone_and_regions_of_it
     assert seen == ["https://auth.cloud.ovh.us/v3/auth/tokens"]
     places = await OVH(subsidiary="US", transport=transport).list_locations()
     assert [(place.id, place.country, place.city) for place in places] == [
-        (AMERICA[0], "US", "Vint Hill"),
-        (AMERICA[1], "US", "Hillsboro"),
+        (UNITED_STATES[0], "US", "Vint Hill"),
+        (UNITED_STATES[1], "US", "Hillsboro"),
     ]
 
 
@@ -344,7 +357,7 @@ async def test_regions_have_their_country_city_zones_and_coordinates() -> None:
 
 
 def test_every_region_that_is_told_has_a_place_and_a_plan() -> None:
-    for region in (*EUROPE, *AMERICA):
+    for region in (*WORLD, *UNITED_STATES):
         assert all(place_of(region)), region
         assert plans_at(region), region
 
@@ -531,7 +544,7 @@ def test_entries_of_clouds_yaml_are_found_once_each_by_host_or_profile(tmp_path:
     (tmp_path / ".config" / "openstack").mkdir(parents=True)
     (tmp_path / ".config" / "openstack" / "clouds.yaml").write_text(CLOUDS)
     ours, plain = found(OVH, tmp_path), found(OpenStack, tmp_path)
-    assert (ours.keys(), plain.keys()) == ({"mine", "states", "old"}, {"other", "moved"})
+    assert (set(ours), set(plain)) == ({"mine", "states", "old"}, {"other", "moved"})
     assert {account.provider for account in ours.values()} == {"ovh"}
     assert ours["mine"].options["region"] == GRAVELINES
     endpoints = {name: account.options["endpoint"] for name, account in ours.items()}

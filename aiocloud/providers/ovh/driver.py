@@ -11,6 +11,7 @@ from yarl import URL
 from aiocloud.accounts import Account, Environment
 from aiocloud.dialects.openstack import OpenStackDriver, cloudsyaml
 from aiocloud.dialects.openstack.identity import Catalogue, SignIn
+from aiocloud.dialects.openstack.prices import price_table
 from aiocloud.dialects.openstack.regions import ACCEPT, Region
 from aiocloud.dialects.openstack.shapes import ERRORS
 from aiocloud.driver import Options, id_of
@@ -21,7 +22,7 @@ from aiocloud.http.paging import Pager
 from aiocloud.models import Location, Offer, Price, Size
 from aiocloud.providers.ovh.market import API, HOSTS, SUBSIDIARIES, Plan, Shop
 from aiocloud.providers.ovh.names import ByName
-from aiocloud.providers.ovh.places import AMERICA, EUROPE, as_location, is_known, place_of
+from aiocloud.providers.ovh.places import UNITED_STATES, WORLD, as_location, is_known, place_of
 from aiocloud.values import Secret
 
 KEYSTONES = dict.fromkeys(HOSTS, "https://auth.cloud.ovh.net/v3") | {"US": "https://auth.cloud.ovh.us/v3"}
@@ -115,7 +116,7 @@ class OVH(ByName):
     def _without_account(self, options: Credentials) -> None:
         plain = {name: value for name, value in options.items() if name in Options.__annotations__}
         OpenStackDriver.__init__(self, Nobody({}, Secret("")), **plain)  # type: ignore[arg-type]  # each is an Options'
-        self._prices = {}
+        self._prices = price_table(options.get("prices"), self.today())
 
     @classmethod
     def accounts(cls, environment: Environment) -> Iterable[Account]:
@@ -147,7 +148,7 @@ class OVH(ByName):
         if place is not None:
             return [id_of(place)]
         asked = [self.region] if isinstance(self.region, str) else self.region
-        return list(asked or (AMERICA if self._subsidiary == "US" else EUROPE))
+        return list(asked or (UNITED_STATES if self._subsidiary == "US" else WORLD))
 
     def list_locations(self) -> Pager[Location]:
         """The project's regions, with their availability zones; without an account, those that are known."""
@@ -249,7 +250,8 @@ def _api_beside(endpoint: str | None) -> str | None:
     host = _host(endpoint) if endpoint else None
     if endpoint is None or host is None or host in {URL(url).host for url in KEYSTONES.values()}:
         return None
-    return f"{URL(endpoint).origin()}/1.0" if URL(endpoint).scheme in ("http", "https") else None
+    url = URL(endpoint)
+    return str(url.with_path("/1.0")) if url.scheme in ("http", "https") else None  # which no client would take
 
 
 def _check_whole(given: Mapping[str, Any], options: Mapping[str, Any]) -> None:

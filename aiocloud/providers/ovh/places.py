@@ -43,12 +43,12 @@ ONE_ZONE = frozenset(
 _OLD_NAME = re.compile(r"(?:BHS|DE|GRA|RBX|SBG|SGP|SYD|UK|WAW)\d*(?:-[A-Z]+)?")
 """A region named after its data centre, all of which have one zone: GRA11, RBX-A."""
 
-EUROPE = (
+WORLD = (
     *("GRA9", "GRA11", "RBX-A", "SBG5", "EU-WEST-PAR", "DE1", "UK1", "WAW1", "EU-SOUTH-MIL", "BHS5", "CA-EAST-TOR"),
     *("SGP1", "SYD1", "AP-SOUTH-MUM-1"),
     *("EU-WEST-LZ-BRU-A", "EU-SOUTH-LZ-MAD-A", "EU-WEST-LZ-MRS-A", "EU-CENTRAL-LZ-PRG-A", "AF-NORTH-LZ-RBA-A"),
 )
-AMERICA = ("US-EAST-VA-1", "US-WEST-OR-1")
+UNITED_STATES = ("US-EAST-VA-1", "US-WEST-OR-1")
 """The regions that are told to those without an account: no API names them without a key. A company of its own, with
 accounts and a Keystone of its own, sells those in the United States."""
 
@@ -85,7 +85,7 @@ def plans_at(region: str) -> tuple[str, ...]:
 
 def is_known(region: str) -> bool:
     """Whether OVHcloud has a region of that name, as far as is known here."""
-    return region.upper() in {*EUROPE, *AMERICA, *THREE_ZONES, *ONE_ZONE}
+    return region.upper() in {*WORLD, *UNITED_STATES, *THREE_ZONES, *ONE_ZONE}
 
 
 def as_location(region: str) -> Location:
