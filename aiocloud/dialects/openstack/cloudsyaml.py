@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from yarl import URL
+
 from aiocloud.accounts import Account, Environment
 from aiocloud.errors import ConfigurationError
 
@@ -45,6 +47,16 @@ AUTH_TYPES = {
 """What each kind of sign-in proves itself by. The others are not spoken here."""
 
 
+PLAIN = "openstack"
+VENDORS = {
+    "ovh": ("ovh", "https://auth.cloud.ovh.net/v3"),
+    "ovh-us": ("ovh", "https://auth.cloud.ovh.us/v3"),
+}
+"""openstacksdk's profiles of clouds that have a driver of their own: its id, and where Keystone is. An account there,
+by its profile or by its URL, is that driver's, and not OpenStack's as well."""
+_HOSTS = {URL(url).host: provider for provider, url in VENDORS.values()}
+
+
 def named_cloud(name: str, environment: Environment) -> dict[str, Any]:
     """The keywords for the driver that clouds.yaml has under that name. Raises ConfigurationError."""
     path, clouds = _clouds(environment)
@@ -58,16 +70,41 @@ def named_cloud(name: str, environment: Environment) -> dict[str, Any]:
 
 
 def accounts(provider: str, environment: Environment) -> Iterator[Account]:
-    """Every cloud of clouds.yaml, and the one of the variables OS_*."""
+    """The clouds of clouds.yaml and of the variables OS_* that are this provider's."""
     path, clouds = _clouds(environment)
     for name, cloud in clouds.items():
+        if _provider_of(cloud) != provider:
+            continue
         try:
             options = _options(cloud, f"{path}: cloud {name!r}")
         except ConfigurationError:
             options = {"cloud": name}  # the same error is raised, and told, when this account's turn comes
         yield Account(provider, name, options, source=str(path))
-    if environment.get("OS_AUTH_URL"):
+    if (url := environment.get("OS_AUTH_URL")) and _provider_at(url) == provider:
         yield Account(provider, "default", _from_variables(environment), source="environment variables")
+
+
+def _vendor(cloud: Any) -> tuple[str, str] | None:
+    """Which driver's the cloud's profile is, and the URL of its Keystone. `cloud` is the older word for `profile`."""
+    if not isinstance(cloud, Mapping):
+        return None
+    return VENDORS.get(str(cloud.get("profile") or cloud.get("cloud")))
+
+
+def _provider_of(cloud: Any) -> str:
+    """Whose the cloud is: by its URL, else by its profile."""
+    auth = cloud.get("auth") if isinstance(cloud, Mapping) else None
+    if isinstance(auth, Mapping) and auth.get("auth_url"):
+        return _provider_at(str(auth["auth_url"]))
+    vendor = _vendor(cloud)
+    return vendor[0] if vendor else PLAIN
+
+
+def _provider_at(url: str) -> str:
+    try:
+        return _HOSTS.get(URL(url).host, PLAIN)
+    except ValueError:  # no URL, which its driver tells when its turn comes
+        return PLAIN
 
 
 def _from_variables(environment: Environment) -> dict[str, Any]:
@@ -82,6 +119,8 @@ def _options(cloud: Any, where: str) -> dict[str, Any]:
     if not isinstance(auth, Mapping):
         raise ConfigurationError(f"{where} needs a table with `auth`")
     known = {ours: str(auth[word]) for word, ours in AUTH.items() if auth.get(word)}
+    if "endpoint" not in known and (vendor := _vendor(cloud)):
+        known["endpoint"] = vendor[1]
     options: dict[str, Any] = _one_way(known, cloud.get("auth_type"), where)
     if region := cloud.get("region_name") or _region_names(cloud.get("regions")):
         options["region"] = region

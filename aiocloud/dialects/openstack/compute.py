@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeAlias, TypeVar
 
 import anyio
 
@@ -30,7 +30,7 @@ from aiocloud.errors import (
 from aiocloud.geography import located
 from aiocloud.http.paging import Pager
 from aiocloud.http.together import together
-from aiocloud.mapping import dig
+from aiocloud.mapping import Shape, dig
 from aiocloud.models import (
     Image,
     KeyPair,
@@ -45,6 +45,7 @@ from aiocloud.models import (
 from aiocloud.values import Secret
 
 T = TypeVar("T")
+Networks: TypeAlias = Sequence[str] | Literal["auto", "none"]
 
 ACTIVE = {"status": "active"}
 
@@ -59,6 +60,8 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
     features = frozenset({"ssh_key", "password", "generates_password", "user_data", "tags", "idempotent_create"})
     states = {"OS-EXT-STS:task_state": TASKS, "status": STATES}
     user_data_limit = 49149  # 65535 once encoded
+    image: ClassVar[Shape[Image]] = IMAGE
+    """How Glance's images are read; a provider may know more of its own."""
 
     # ---- lists ----
 
@@ -67,14 +70,14 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         return self._from_nova(location, lambda region, nova: self._servers(region, nova))
 
     def _servers(self, region: Region, nova: Nova, params: Mapping[str, str] | None = None) -> Pager[Node]:
-        return nova.http.list("/servers/detail", _in(region), items="servers", params=params)
+        return nova.http.list("/servers/detail", self._node(region), items="servers", params=params)
 
     def list_images(self, *, location: Location | str | None = None) -> Pager[Image]:
         """The images that are ready, of each region: public ones, the project's own, those shared with it."""
 
         async def lists() -> list[Pager[Image]]:
             return [
-                region.glance.list("/images", partial(IMAGE, location=region.name), items="images", params=ACTIVE)
+                region.glance.list("/images", partial(self.image, location=region.name), items="images", params=ACTIVE)
                 for region in await self._those(location)
             ]
 
@@ -110,7 +113,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         return self.offers_of(place, sizes)
 
     async def _location(self, region: Region) -> Location:
-        country, city = self.places.get(region.name, (None, None))
+        country, city = self._place(region.name)
         place = Location(
             id=region.name,
             name=region.name,
@@ -120,6 +123,10 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
             provider=self.provider,
         )
         return located(place)
+
+    def _place(self, region: str) -> tuple[str | None, str | None]:
+        """ISO country and city of a region, as far as they are known."""
+        return self.places.get(region, (None, None))
 
     async def _zones(self, region: Region) -> tuple[str, ...]:
         """The names of the zones that are open; none where the cloud does not tell."""
@@ -154,6 +161,10 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         return Pager.chain(pagers)
 
     # ---- nodes ----
+
+    def _node(self, region: Region) -> Callable[..., Node]:
+        """The shape of a server of that region."""
+        return partial(NODE, location=region.name)
 
     async def _home(self, node: Node | str) -> Region:
         """The region of a node."""
@@ -192,7 +203,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
 
     async def _get(self, region: Region, node_id: str) -> Node:
         nova = await region.nova()
-        return await nova.http.get(f"/servers/{segment(node_id)}", _in(region), item="server")
+        return await nova.http.get(f"/servers/{segment(node_id)}", self._node(region), item="server")
 
     async def create_node(
         self,
@@ -229,13 +240,13 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         token = new_token()
         server = {
             "name": name,
-            "flavorRef": id_of(size),
-            **boot_from(id_of(image), ex_boot_volume_size),
+            "flavorRef": await self._flavor_id(region, size),
+            **boot_from(await self._image_id(region, image), ex_boot_volume_size),
             "metadata": {**(tags or {}), MARK: token},
             "user_data": self.encoded_user_data(user_data),
             "key_name": await self._key_name(nova, auth),
             "adminPass": password.reveal() if (password := self._password(auth)) else None,
-            "networks": networks_of(ex_networks, nova),
+            "networks": networks_of(await self._networks(region, ex_networks), nova),
             "security_groups": [{"name": group} for group in ex_security_groups or ()] or None,
             "availability_zone": ex_availability_zone,
             "config_drive": ex_config_drive,
@@ -256,6 +267,17 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         making = Creation(name=name, token=token, send=send, find=find, destroy=self.destroy_node)
         return await making.run()
 
+    # What a provider may know better: flavors and images by their names, networks for those who name none.
+
+    async def _flavor_id(self, region: Region, size: Size | str) -> str:
+        return id_of(size)
+
+    async def _image_id(self, region: Region, image: Image | str) -> str:
+        return id_of(image)
+
+    async def _networks(self, region: Region, asked: Networks | None) -> Networks | None:
+        return asked
+
     async def _made(self, region: Region, told: Any, wanted: Mapping[str, Any]) -> Node:
         """The whole of a new server. The answer to a create tells little more than its id, which must not be lost."""
         if not isinstance(told, Mapping) or not told.get("id"):
@@ -274,7 +296,7 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
             "image": {"id": wanted.get("imageRef")},
         }
         nova = await region.nova()
-        return replace(nova.http.read(_in(region), {**known, **told}), password=password)
+        return replace(nova.http.read(self._node(region), {**known, **told}), password=password)
 
     def _given_password(self, payload: Any) -> Secret | None:
         password = dig(payload, "adminPass")
@@ -376,11 +398,6 @@ class OpenStackCompute(OpenStackAccount, PowerControl, KeyPairs):
         with suppress(ConflictError):  # the name tells the key: it is known already
             await self._import(nova, name, public_key)
         return name
-
-
-def _in(region: Region) -> Callable[..., Node]:
-    """The shape of a server of that region."""
-    return partial(NODE, location=region.name)
 
 
 def _bind(call: Callable[[Region], Awaitable[T]], region: Region) -> Callable[[], Awaitable[T]]:

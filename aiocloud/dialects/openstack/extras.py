@@ -27,7 +27,8 @@ class OpenStackDriver(OpenStackCompute):
 
     async def ex_resize_node(self, node: Node | str, size: Size | str) -> None:
         """Move it to another flavor. It then waits in VERIFY_RESIZE to be confirmed or reverted."""
-        await self._act(node, "resize", {"flavorRef": id_of(size)})
+        flavor = await self._flavor_id(await self._home(node), size)
+        await self._act(node, "resize", {"flavorRef": flavor})
 
     async def ex_confirm_resize(self, node: Node | str) -> None:
         """Keep the new flavor."""
