@@ -59,9 +59,9 @@ WANTED = {
     "SG": "Singapore",
     "TW": "Changhua, Taipei",
     "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Columbus/OH, Council Bluffs/IA, Dallas/TX, Fremont/CA, Hillsboro/OR,"
-    " Honolulu/HI, Houston/TX, Las Vegas/NV, Los Angeles/CA, Miami/FL, Moncks Corner/SC,"
-    " New Jersey=Newark/NJ, Newark/NJ, New York=New York City/NY, Northern Virginia=Ashburn/VA, Richmond/VA, Salt Lake City/UT, San Francisco/CA,"
-    " San Jose/CA, Seattle/WA, Silicon Valley=San Jose/CA, The Dalles/OR, Washington/DC",
+    " Honolulu/HI, Houston/TX, Las Vegas/NV, Los Angeles/CA, Miami/FL, Moncks Corner/SC, New Jersey=Newark/NJ,"
+    " Newark/NJ, New York=New York City/NY, Northern Virginia=Ashburn/VA, Richmond/VA, Salt Lake City/UT,"
+    " San Francisco/CA, San Jose/CA, Seattle/WA, Silicon Valley=San Jose/CA, The Dalles/OR, Washington/DC",
     "ZA": "Cape Town, Johannesburg",
 }
 """The cities that the drivers name, by country; with the state where many are called so.
