@@ -212,12 +212,11 @@ def unknown(mask: str, response: Any) -> Iterator[str]:
     """The fields of a mask that the answer cannot have."""
     schemas = document("cloudbilling")["schemas"]
     above: list[Any] = []
-    here, last = schemas[response["$ref"]], None
+    here = last = schemas[response["$ref"]]
     for word in re.findall(r"\w+|[()]", mask):
         if word == "(":
             above.append(here)
-            kind = last.get("items", last) if last else {}
-            here = schemas[kind["$ref"]]
+            here = schemas[last.get("items", last)["$ref"]]
         elif word == ")":
             here = above.pop()
         elif (last := here["properties"].get(word)) is None:

@@ -174,8 +174,8 @@ def test_custom_types_are_billed_by_what_stands_in_their_names() -> None:
     plain, second = billed("custom-2-4096"), billed("n2d-custom-4-10240")
     assert plain is not None
     assert second is not None
-    assert (plain.series, plain.cores, plain.memory) == ("n1-custom", 2, 4)
-    assert (second.series, second.cores, second.memory) == ("n2d-custom", 4, 10)
+    assert (plain.series, plain.cores, plain.memory) == ("n1-custom", Decimal(2), Decimal(4))
+    assert (second.series, second.cores, second.memory) == ("n2d-custom", Decimal(4), Decimal(10))
 
 
 # ---- the list, as it is fetched ----
