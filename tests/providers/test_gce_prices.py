@@ -78,6 +78,8 @@ def tiers(*prices: tuple[str, int]) -> Any:
         sku("N2 Instance Core running in Frankfurt", pricingInfo=tiers(("0", 30), ("0", 20))),
         sku("N2 Instance Core running in Frankfurt", pricingInfo=tiers(("much", 0))),
         sku("N2 Instance Core running in Frankfurt", pricingInfo=tiers(("NaN", 0))),
+        sku("N2 Instance Core running in Frankfurt", pricingInfo={"pricingExpression": {}}),
+        sku("N2 Instance Core running in Frankfurt", pricingInfo=[{"pricingExpression": {"tieredRates": 7}}]),
         {"description": None, "category": {"resourceFamily": "Compute", "usageType": "OnDemand"}},
         {},
         None,
@@ -92,6 +94,13 @@ def test_prices_in_another_currency_are_none() -> None:
     entry = sku("N2 Instance Core running in Frankfurt")
     entry["pricingInfo"][0]["pricingExpression"]["tieredRates"][0]["unitPrice"]["currencyCode"] = "EUR"
     assert rate(entry) is None
+
+
+def test_a_rate_without_regions_holds_nowhere() -> None:
+    for regions in (None, 7, "europe-west3", [None]):
+        found = rate(sku("N2 Instance Core running in Frankfurt", serviceRegions=regions))
+        assert found is not None
+        assert found.regions == ()
 
 
 def test_units_and_nanos_add_up() -> None:

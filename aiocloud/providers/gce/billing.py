@@ -28,7 +28,7 @@ WANTED = (
     "nextPageToken,skus(description,category(resourceFamily,usageType),serviceRegions,"
     "pricingInfo(pricingExpression(usageUnit,tieredRates(unitPrice))))"
 )
-"""The fields that are needed, about a third of the list: https://docs.cloud.google.com/apis/docs/system-parameters"""
+"""The fields that are needed, less than half of the list: https://docs.cloud.google.com/apis/docs/system-parameters"""
 API = Api(
     base_url=HOST,
     paging=TokenPaging("nextPageToken", "pageToken", size={"pageSize": "5000"}),

@@ -76,18 +76,24 @@ def rate(sku: Any, **context: Any) -> Rate | None:
         return None
     part: Part = "Ram" if found["part"] == "Ram" else "Core"
     amount = _amount(sku, UNITS[part])
-    regions = tuple(each for each in dig(sku, "serviceRegions") or () if isinstance(each, str))
+    regions = tuple(each for each in _list(sku, "serviceRegions") if isinstance(each, str))
     return Rate(series, part, regions, amount) if amount is not None else None
 
 
 def _amount(sku: Any, unit: str) -> Decimal | None:
     """The latest price of a unit. A first tier that is free is an allowance of the account, and no price."""
-    latest = (dig(sku, "pricingInfo") or [None])[-1]
+    latest = next(reversed(_list(sku, "pricingInfo")), None)
     if dig(latest, "pricingExpression.usageUnit") != unit:
         return None
-    tiers = dig(latest, "pricingExpression.tieredRates") or ()
+    tiers = _list(latest, "pricingExpression.tieredRates")
     prices = {_money(dig(tier, "unitPrice")) for tier in tiers} - {Decimal(0)}
     return prices.pop() if len(prices) == 1 else None
+
+
+def _list(payload: Any, path: str) -> list[Any]:
+    """The list there; an empty one where there is none."""
+    found = dig(payload, path)
+    return found if isinstance(found, list) else []
 
 
 def _money(price: Any) -> Decimal | None:
