@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from benchmarks import deployments, fan_out, imports, ssh_hosts
+from benchmarks import cheapest, deployments, fan_out, imports, ssh_hosts
 from benchmarks.measure import report
 
-sys.exit(report([*imports.measure(), *fan_out.measure(), *deployments.measure(), *ssh_hosts.measure()]))
+BENCHMARKS = imports, fan_out, cheapest, deployments, ssh_hosts
+
+sys.exit(report([line for benchmark in BENCHMARKS for line in benchmark.measure()]))

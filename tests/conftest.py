@@ -15,16 +15,26 @@ import pytest
 PREFIXES = (
     "AIOCLOUD_",
     "AWS_",
+    "CLOUDSDK_",
     "DIGITALOCEAN_",
+    "EXOSCALE_",
+    "GCE_",
+    "GCLOUD_",
+    "GOOGLE_",
+    "HCLOUD_",
     "IBMCLOUD_",
     "IC_",
     "LINODE_",
     "OS_",
     "RACKSPACE_",
+    "RIMUHOSTING_",
+    "SCW_",
     "SL_",
     "SOFTLAYER_",
+    "UPCLOUD_",
     "VCD_",
     "VPC_",
+    "VULTR_",
 )
 
 

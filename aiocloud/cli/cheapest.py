@@ -11,7 +11,7 @@ from aiocloud.cli.offers import aligned, converted, disk, explanation, headline,
 from aiocloud.cli.output import UsageError, need_rich, say, say_json, tell
 from aiocloud.cli.progress import watching
 from aiocloud.cli.records import document, header, offer_record, row
-from aiocloud.cli.session import conclude, facts, open_fleet, require_accounts
+from aiocloud.cli.session import asked_openly, conclude, facts, open_fleet, require_accounts
 from aiocloud.cli.tables import Column, draw
 from aiocloud.errors import ConfigurationError
 from aiocloud.fleet import Report
@@ -36,7 +36,8 @@ async def run(arguments: Namespace, today: date) -> int:
         async with watching(asking, fleet.scopes, arguments):
             report = await asking
         require_accounts(report.coverage)
-        remarks = facts(fleet) if arguments.sandbox else []
+        openly = asked_openly(fleet.public_scopes, report.failures)
+        remarks = facts(fleet) if arguments.sandbox else list(openly)
     selection = select(report.items, query, top=arguments.top, keep_rejected=False)
     WRITERS[arguments.format](selection, report, arguments)
     remarks = [*notes(selection, today, explained=arguments.explain, simulated=arguments.sandbox), *remarks]

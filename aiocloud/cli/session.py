@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from aiocloud.cli.offers import title
 from aiocloud.cli.output import complain, tell
 from aiocloud.errors import AiocloudError, ConfigurationError
-from aiocloud.fleet import Coverage, Failure, Fleet, sandbox
+from aiocloud.fleet import Coverage, Failure, Fleet, Scope, sandbox
 from aiocloud.fleet.sandbox import ACCOUNT, simulated
 from aiocloud.simulators import get_simulator, simulator_ids
 
@@ -73,14 +74,34 @@ def require_accounts(coverage: Sequence[Coverage]) -> None:
         raise ConfigurationError(NONE_FOUND)
 
 
+def together(failures: Iterable[Failure]) -> Iterator[tuple[str, str]]:
+    """Who failed, and why: the parts of an account that failed for the same reason in one line."""
+    found: dict[tuple[str, str, str], list[Failure]] = {}
+    for failure in failures:
+        found.setdefault((failure.scope.provider, failure.scope.account, failure.reason), []).append(failure)
+    for (provider, account, reason), some in found.items():
+        parts = ", ".join(failure.scope.region for failure in some)
+        yield (f"{provider}/{account} ({parts})" if len(some) > 1 else str(some[0].scope)), reason
+
+
+def asked_openly(public: Iterable[Scope], failures: Iterable[Failure]) -> Iterator[str]:
+    """Which clouds were asked without an account, and which of these failed."""
+    asked = dict.fromkeys(scope.provider for scope in public)
+    if not asked:
+        return
+    failed = dict.fromkeys(failure.scope.provider for failure in failures if failure.scope.provider in asked)
+    mute = f"; {', '.join(map(title, failed))} failed, wholly or in part" if failed else ""
+    yield f"asked without an account, since they tell prices to anybody: {', '.join(map(title, asked))}{mute}"
+
+
 def conclude(coverage: Sequence[Coverage], failures: Sequence[Failure]) -> int:
     """Tell who did not answer; the exit status.
 
     Raises AiocloudError where nobody was there to be asked, or nobody answered.
     """
     require_accounts(coverage)
-    for failure in failures:
-        complain(f"{failure.scope} did not answer: {failure.reason}")
+    for who, why in together(failures):
+        complain(f"{who} did not answer: {why}")
     if failures and not any(each.status == "answered" for each in coverage):
         raise AiocloudError("no cloud answered")
     for each in coverage:

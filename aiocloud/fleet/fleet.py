@@ -103,6 +103,11 @@ class Fleet:
         """The accounts, public ones last."""
         return tuple(member.scope for member in (*self._members, *self._public))
 
+    @property
+    def public_scopes(self) -> tuple[Scope, ...]:
+        """Those that are asked without an account, for what they tell to anybody."""
+        return tuple(member.scope for member in self._public)
+
     # ---- lifetime ----
 
     async def __aenter__(self) -> Self:

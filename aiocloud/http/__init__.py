@@ -9,5 +9,6 @@ A request passes these layers, outermost first, and its answer passes them back:
 5. `wirelog` notes each attempt, without its secrets.
 6. `transport` leaves the process. It is the only module that imports aiohttp.
 
-`client` puts them together; `paging` makes lists of answers; `codecs` reads bodies.
+`client` puts them together; `paging` makes lists of answers; `codecs` reads bodies; `together` makes several calls at
+once, and `once` a call that many want.
 """

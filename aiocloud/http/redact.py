@@ -21,6 +21,7 @@ SECRET_HEADERS = frozenset(
         "x-amz-security-token",
         "x-auth-key",
         "x-auth-token",
+        "x-goog-api-key",
         "x-subject-token",
     }
 )

@@ -24,6 +24,7 @@ from email import message_from_bytes
 from pathlib import Path
 from typing import Any
 
+from aiocloud.pricing.build_gce import machines
 from aiocloud.pricing.catalogue import Catalogue, CatalogueSize, Cell, dump
 from aiocloud.pricing.refresh import architecture, local_disk
 
@@ -213,26 +214,26 @@ def _alone(positive: Prices) -> int:
 
 # ---- Google, Azure, Rackspace
 
-GCE_WHOLE = {"f1": "f1-micro", "g1": "g1-small"}
-"""The families whose one "core" is the whole machine; of all others the file prices cores and GiB."""
-
 
 def gce(compute: Mapping[str, Any], origin: str) -> Built:
     """USD an hour, on demand."""
-    table = compute["gce_instances"]
-    prices = {
-        size: {region: Decimal(c["price"]) for region, c in table[family]["cpu"]["on_demand"].items()}
-        for family, size in GCE_WHOLE.items()
-        if family in table
-    }
-    others = sorted(set(table) - set(GCE_WHOLE))
+    found = machines(compute["gce_instances"])
+    known = {name: {r: p for r, p in cells.items() if p} for name, cells in found.prices.items()}
+    source = f"{origin}, gce_instances, and Google's shapes of machines; about 2020, though the file is stamped later"
+    catalogue = _catalogue(
+        provider="gce",
+        as_of=ABOUT_2020,
+        source=source,
+        sizes=found.sizes.values(),
+        listed=found.prices,
+        known=known,
+    )
     notes = (
-        f"{len(prices)} sizes, {_cells(prices)} prices",
-        f"left out, priced by core and GiB and not by size: {', '.join(others)}",
+        f"{len(found.sizes)} sizes, {_cells(known)} prices",
+        *found.notes,
         f"dated {ABOUT_2020}: no region of it is younger than 2020",
     )
-    source = f"{origin}, gce_instances; about 2020, though the file is stamped later"
-    return Built(_plain("gce", ABOUT_2020, source, prices), notes)
+    return Built(catalogue, notes)
 
 
 AZURE_LEFT_OUT = re.compile(r"lowpriority|.*promo$")
@@ -293,7 +294,7 @@ def _catalogue(
     as_of: date,
     source: str,
     sizes: Iterable[CatalogueSize],
-    listed: Prices,
+    listed: Mapping[str, Mapping[str, Decimal | None]],
     known: Prices,
 ) -> Catalogue:
     regions = tuple(sorted({region for cells in listed.values() for region in cells}))

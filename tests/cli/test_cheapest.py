@@ -8,6 +8,9 @@ from decimal import Decimal
 
 import pytest
 
+from aiocloud.cli.session import asked_openly, together
+from aiocloud.errors import ConnectError
+from aiocloud.fleet import Failure, Scope
 from aiocloud.fleet.sandbox import simulated
 from aiocloud.simulators.linode import LinodeSimulator
 from tests.cli.conftest import Ran
@@ -128,3 +131,25 @@ def test_near_finds_what_is_near_and_tells_how_many_places_nobody_can_measure(ru
     unknown = told["left_out"]["distance unknown"]
     assert unknown > 0
     assert f"left out, though they might match: {unknown} at an unknown distance\n" in ran.out + ran.err
+
+
+def test_without_any_account_it_is_told_who_was_asked_all_the_same(run: Callable[..., Ran]) -> None:
+    """Of these, EC2 alone needs no network: what it tells to anybody is the catalogue."""
+    ran = run("cheapest", "--provider", "ec2", "--ram", "4G", "--top", "1")
+    assert ran.status == 0
+    assert ran.out.startswith("Cheapest: Amazon EC2 t4g.medium")
+    assert ran.out.endswith("asked without an account, since they tell prices to anybody: Amazon EC2\n")
+
+
+def test_which_of_those_failed_is_told_beside_them_and_why_once_for_all_their_parts() -> None:
+    places = [Scope("scaleway", "public", place) for place in ("fr-par-1", "nl-ams-1")]
+    error = ConnectError("no connection to api.scaleway.com")
+    failures = [Failure(scope=place, phase="listing", error=error) for place in places]
+    failures.append(Failure(scope=Scope("linode", "mine"), phase="listing", error=ConnectError("no connection")))
+    [told] = asked_openly([Scope("ec2", "public"), Scope("scaleway", "public")], failures)
+    assert told.endswith("to anybody: Amazon EC2, Scaleway; Scaleway failed, wholly or in part")
+    assert list(together(failures)) == [
+        ("scaleway/public (fr-par-1, nl-ams-1)", "no connection to api.scaleway.com"),
+        ("linode/mine", "no connection"),
+    ]
+    assert list(asked_openly([], failures)) == []

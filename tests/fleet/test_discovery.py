@@ -10,6 +10,12 @@ from aiocloud.accounts import Account, Environment, Unusable
 from aiocloud.errors import ConfigurationError, ProviderNotFoundError
 from aiocloud.fleet import Fleet
 from aiocloud.fleet.discovery import discover
+from aiocloud.http.message import Request, Response
+from aiocloud.http.redact import SECRET_HEADERS
+from aiocloud.simulators.base import Simulator
+from aiocloud.simulators.linode import LinodeSimulator
+from aiocloud.simulators.scaleway import ScalewaySimulator
+from aiocloud.simulators.vultr import VultrSimulator
 
 
 def environment(tmp_path: Path, toml: str | None = None, **variables: str) -> Environment:
@@ -140,6 +146,27 @@ def test_who_tells_prices_to_anybody_is_asked_without_an_account(tmp_path: Path)
     assert "linode/public" in map(str, scopes)
     assert "linode/public" not in map(str, Fleet.from_env(environment(tmp_path, LINODE_TOKEN="x")).scopes)
     assert Fleet.from_env(environment(tmp_path), public=False).scopes == ()
+
+
+async def test_on_a_machine_without_any_account_the_clouds_that_tell_anybody_answer(tmp_path: Path) -> None:
+    clouds: dict[str, Simulator] = {
+        "api.linode.com": LinodeSimulator(),
+        "api.scaleway.com": ScalewaySimulator(),
+        "api.vultr.com": VultrSimulator(),
+    }
+    keys: list[str] = []
+
+    async def transport(request: Request) -> Response:
+        keys.extend(name for name in request.headers if name.lower() in SECRET_HEADERS)
+        return await clouds[str(request.url.host)](request)
+
+    fleet = Fleet.from_env(environment(tmp_path), options={"transport": transport})
+    async with fleet:
+        report = await fleet.list_offers()
+        assert {scope.provider for scope in fleet.public_scopes} == {"ec2", "linode", "scaleway", "vultr"}
+    assert report.failures == ()
+    assert {offer.provider for offer in report.items} == {"ec2", "linode", "scaleway", "vultr"}
+    assert keys == []
 
 
 def test_what_is_wrong_with_one_account_costs_none_of_the_others(tmp_path: Path) -> None:

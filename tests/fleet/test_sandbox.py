@@ -93,7 +93,7 @@ def test_prices_carry_the_date_of_their_facts_and_say_where_they_come_from(repor
         kind = get_simulator(ranked.offer.provider)
         if kind.as_of is not None:
             assert price.as_of == kind.as_of
-        assert price.source == ("catalogue" if ranked.offer.provider in ("ec2", "rackspace") else "api")
+        assert price.source == ("catalogue" if ranked.offer.provider in ("ec2", "gce", "rackspace") else "api")
         assert price.currency == CURRENCIES.get(ranked.offer.provider, "USD")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,9 @@ TYPES: dict[str, Any] = {
 }
 
 
-@lru_cache(maxsize=1)
-def document() -> Any:
-    return json.loads((folder / "compute.v1.json").read_text("utf-8"))
+@lru_cache(maxsize=2)
+def document(name: str = "compute") -> Any:
+    return json.loads((folder / f"{name}.v1.json").read_text("utf-8"))
 
 
 @lru_cache(maxsize=1)
@@ -58,21 +59,21 @@ def method_of(request: Request) -> Any:
     return found[0]
 
 
-def faults(value: Any, schema: Any, where: str = "") -> Iterator[str]:
+def faults(value: Any, schema: Any, where: str = "", *, api: str = "compute") -> Iterator[str]:
     """What is wrong with a value."""
-    schema = document()["schemas"][schema["$ref"]] if "$ref" in schema else schema
+    schema = document(api)["schemas"][schema["$ref"]] if "$ref" in schema else schema
     if not isinstance(value, TYPES[schema.get("type", "object")]):
         yield f"{where}: {value!r} is no {schema.get('type')}"
     elif isinstance(value, list):
         for number, each in enumerate(value):
-            yield from faults(each, schema["items"], f"{where}[{number}]")
+            yield from faults(each, schema["items"], f"{where}[{number}]", api=api)
     elif isinstance(value, dict):
         known, others = schema.get("properties", {}), schema.get("additionalProperties")
         for key, each in value.items():
             if (kind := known.get(key, others)) is None:
                 yield f"{where}.{key} is unknown"
             else:
-                yield from faults(each, kind, f"{where}.{key}")
+                yield from faults(each, kind, f"{where}.{key}", api=api)
     elif "enum" in schema and value not in schema["enum"]:
         yield f"{where}: {value!r} is none of {schema['enum']}"
 
@@ -174,6 +175,52 @@ def test_what_the_simulator_answers_is_described() -> None:
 
     virtualtime.run(go())
     assert wrong == []
+
+
+def test_the_price_list_is_asked_for_and_answered_as_described() -> None:
+    simulator = GCESimulator(invented_prices=True)
+    described = document("cloudbilling")
+    method = described["resources"]["services"]["resources"]["skus"]["methods"]["list"]
+    seen: list[str] = []
+
+    async def transport(request: Request) -> Response:
+        response = await simulator(request)
+        if request.url.host == "cloudbilling.googleapis.com":
+            path = method["path"].replace("{+parent}", "services/[^/]+")
+            assert re.fullmatch(f"{method['httpMethod']} /{path}", f"{request.method} {request.url.raw_path}")
+            query = request.url.query
+            assert set(query) <= {*method["parameters"], *described["parameters"]}
+            assert query["pageSize"].isdecimal()
+            seen.extend(faults(json.loads(response.body), method["response"], api="cloudbilling"))
+            whole = await simulator(replace(request, url=request.url.without_query_params("fields")))
+            seen.extend(faults(json.loads(whole.body), method["response"], api="cloudbilling"))
+            seen.extend(unknown(query["fields"], method["response"]))
+            seen.append("asked")
+        return response
+
+    async def go() -> None:
+        options: dict[str, Any] = {**simulator.credentials, "ex_billing_key": simulator.billing_key}
+        async with GCE(**options, transport=transport, now=simulator.now) as driver:
+            sizes = await driver.list_sizes()
+            assert any(size.price and size.price.source == "api" for size in sizes)
+
+    virtualtime.run(go())
+    assert seen == ["asked"]
+
+
+def unknown(mask: str, response: Any) -> Iterator[str]:
+    """The fields of a mask that the answer cannot have."""
+    schemas = document("cloudbilling")["schemas"]
+    above: list[Any] = []
+    here = last = schemas[response["$ref"]]
+    for word in re.findall(r"\w+|[()]", mask):
+        if word == "(":
+            above.append(here)
+            here = schemas[last.get("items", last)["$ref"]]
+        elif word == ")":
+            here = above.pop()
+        elif (last := here["properties"].get(word)) is None:
+            yield word
 
 
 def test_a_body_that_is_not_described_would_be_seen() -> None:

@@ -54,6 +54,19 @@ LINUX = {
     "c9.metal": {"us-east-1": 0.18},  # a smaller machine than its name lets suppose
     "new9.large": {"us-east-1": 0.01},
 }
+GOOGLES = {
+    "us": "us-central1",
+    "tokyo": "asia-northeast1",
+    "virginia": "us-east4",
+    "zurich": "europe-west6",
+}
+
+
+def a_part(**prices: float) -> dict[str, Any]:
+    cells = {GOOGLES[place]: {"price": price, "sku": "CF4E-A0C7-E3BF"} for place, price in prices.items()}
+    return {"description": "a part of a machine", "on_demand": cells, "preemptible": {}}
+
+
 US = {"2": 0.022, "performance1-1": 0.04}
 COMPUTE = {
     "ec2_linux": LINUX,
@@ -63,8 +76,13 @@ COMPUTE = {
         "standardnv12promo": {"eastus": 0.5},
     },
     "gce_instances": {
-        "f1": {"cpu": {"on_demand": {"us-central1": {"price": 0.0076, "sku": "1"}}}},
-        "n1": {"cpu": {"on_demand": {"us-central1": {"price": 0.03, "sku": "2"}}}, "ram": {"on_demand": {}}},
+        "f1": {"cpu": a_part(us=0.0076)},
+        "e2": {"cpu": a_part(us=0.02181159, tokyo=0.02802642), "ram": a_part(us=0.00292353, tokyo=0.00373911)},
+        "c2": {  # in Virginia, the core is London's
+            "cpu": a_part(us=0.033982, tokyo=0.043664, virginia=0.043785, zurich=0.0),
+            "ram": a_part(us=0.004555, tokyo=0.005825, virginia=0.005129, zurich=0.0),
+        },
+        "e2_custom": {"cpu": a_part(us=0.02181159), "ram": a_part(us=0.00292353)},
     },
     "rackspace": {"2": 0.03},
     "rackspacenovaus": US,
@@ -150,11 +168,35 @@ def test_the_facts_come_from_the_table_of_types(out: Path) -> None:
 
 def test_the_other_tables_are_taken_as_far_as_they_have_sizes(out: Path) -> None:
     assert cells(out, "azure") == {"standardb1s": {"eastus": "0.0104", "westeurope": "0.012"}}
-    assert cells(out, "gce") == {"f1-micro": {"us-central1": "0.0076"}}
     usual = {"DFW": "0.022", "IAD": "0.022", "LON": "0.032", "ORD": "0.022"}
     assert cells(out, "rackspace") == {
         "2": usual,
         "performance1-1": dict.fromkeys(("DFW", "IAD", "LON", "ORD", "SYD"), "0.04"),
+    }
+
+
+def test_googles_machines_cost_what_their_cores_and_memory_do(out: Path) -> None:
+    found = cells(out, "gce")
+    # The three that Google's page of general-purpose machines shows for Iowa: 0.016752855, 0.03350571, 0.06701142.
+    assert [found[f"e2-{name}"]["us-central1"] for name in ("small", "medium", "standard-2")] == [
+        "0.016752855",
+        "0.03350571",
+        "0.06701142",
+    ]
+    assert found["f1-micro"] == {"us-central1": "0.0076"}
+    assert "n1-standard-1" not in found
+    catalogue = parse((out / "gce.json").read_text(encoding="utf-8"))
+    assert catalogue.sizes["e2-small"] == CatalogueSize("e2-small", 2048, 2, 0, None, "x86_64")
+    assert catalogue.as_of == date(2020, 12, 31)
+
+
+def test_a_core_out_of_proportion_to_its_memory_makes_all_its_machines_unknown(out: Path) -> None:
+    found = cells(out, "gce")["c2-standard-4"]
+    assert found == {
+        "us-central1": "0.208808",
+        "asia-northeast1": "0.267856",
+        "us-east4": None,
+        "europe-west6": None,
     }
 
 
@@ -193,7 +235,8 @@ def test_it_tells_what_it_left_out_and_why(tmp_path: Path, capsys: pytest.Captur
     assert "12 prices known, 2 of which are their family's only one in the region" in report
     assert "left out, closed in 2021: germanycentral, germanynortheast\n" in report
     assert "left out: 2 low-priority and promotional sizes" in report
-    assert "left out, priced by core and GiB and not by size: n1\n" in report
+    assert "left out, of no predefined shape here: e2_custom\n" in report
+    assert "out of proportion, or 0: unknown: c2 in europe-west6, us-east4\n" in report
 
 
 def test_a_constant_that_is_not_there_is_an_error(tmp_path: Path) -> None:

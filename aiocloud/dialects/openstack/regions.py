@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Generic, TypeVar
-
-import anyio
+from typing import Any
 
 from aiocloud.dialects.openstack.shapes import ERRORS
 from aiocloud.errors import (
     ApiError,
-    CloudError,
     InvalidCredsError,
     MalformedResponseError,
     RateLimitReachedError,
     ServerError,
 )
 from aiocloud.http.client import Api, Client
+from aiocloud.http.once import Once
 from aiocloud.http.paging import LinkPaging
 from aiocloud.mapping import dig
 
-T = TypeVar("T")
 Microversion = tuple[int, int]
 
 PREFERRED: Microversion = (2, 46)
@@ -47,40 +43,6 @@ ACCEPT = {"Accept": "application/json"}  # without it, Glance writes its errors 
 COMPUTE = Api(paging=LinkPaging(_next_link), errors=ERRORS, headers=ACCEPT)
 NETWORK = COMPUTE
 IMAGE = Api(paging=LinkPaging("next", size={"limit": "1000"}), errors=ERRORS, headers=ACCEPT)
-
-
-class Once(Generic[T]):
-    """Something that is made on first use, by one caller however many want it.
-
-    A failure fails those who waited for it too, and is not kept: the next caller tries again.
-    """
-
-    def __init__(self, make: Callable[[], Awaitable[T]]) -> None:
-        self._make = make
-        self._lock = anyio.Lock()
-        self._made: list[T] = []
-        self._failures: list[CloudError] = []
-
-    async def __call__(self) -> T:
-        """The thing itself."""
-        if self._made:
-            return self._made[0]
-        failures = self._failures
-        async with self._lock:
-            if failures:
-                raise copy.copy(failures[0])
-            if not self._made:
-                self._made.append(await self._attempt())
-        return self._made[0]
-
-    async def _attempt(self) -> T:
-        """Make it. All who wait by now hold the list that a failure goes into; those who come later, a new one."""
-        try:
-            return await self._make()
-        except CloudError as error:
-            self._failures.append(error)
-            self._failures = []
-            raise
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,13 @@ from yarl import URL
 from aiocloud.accounts import Account, Environment, read_ini
 from aiocloud.driver import Driver, Options
 from aiocloud.errors import ConfigurationError, InvalidCredsError
-from aiocloud.http.auth import Token, TokenAuth
+from aiocloud.http.auth import HeaderAuth, Token, TokenAuth
 from aiocloud.http.client import Api
 from aiocloud.http.paging import TokenPaging
 from aiocloud.http.ratelimit import Limits
 from aiocloud.mapping import Shape, at
+from aiocloud.providers.gce import billing
+from aiocloud.providers.gce.billing import Billing
 from aiocloud.providers.gce.shapes import ERRORS, SIGN_IN_ERRORS
 from aiocloud.values import Secret
 
@@ -58,6 +60,8 @@ class ProjectDriver(Driver):
         ex_refresh_token: str | Secret | None = None,
         ex_metadata_host: str | None = None,
         ex_sign_in_endpoint: str | None = None,
+        ex_billing_key: str | Secret | None = None,
+        ex_billing_endpoint: str | None = None,
         **options: Unpack[Options],
     ) -> None:
         super().__init__(**options)
@@ -76,12 +80,18 @@ class ProjectDriver(Driver):
             if not client_email:
                 raise ConfigurationError("gce needs `client_email` with `private_key`")
         self._from_metadata = self._refresh_token is None and self._key is None
-        host = f"http://{ex_metadata_host}" if self._from_metadata else ex_sign_in_endpoint or _host(self.endpoint)
+        host = ex_sign_in_endpoint or _host(self.endpoint, SIGN_IN)
+        host = f"http://{ex_metadata_host}" if self._from_metadata else host
         self._accounts = self.connect(Api(errors=SIGN_IN_ERRORS), endpoint=host)
         tokens = TokenAuth(
             self._sign_in, header="Authorization", prefix="Bearer ", now=self.now, redactor=self.redactor
         )
         self.http = self.connect(auth=tokens)
+        self._billing: Billing | None = None
+        if ex_billing_key is not None:
+            key = HeaderAuth("X-Goog-Api-Key", "", self.secret(ex_billing_key, "ex_billing_key"))
+            host = ex_billing_endpoint or _host(self.endpoint, billing.HOST)
+            self._billing = Billing(self.connect(billing.API, endpoint=host, auth=key), self.now)
 
     @classmethod
     def accounts(cls, environment: Environment) -> Iterable[Account]:
@@ -103,6 +113,8 @@ class ProjectDriver(Driver):
         variables = ("GOOGLE_CLOUD_PROJECT", "GCLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT")
         project = environment.get(*variables) or config.get("core", "project", fallback=None)
         options["project"] = project or found.get("project_id") or found.get("quota_project_id")
+        if key := environment.get("GCE_BILLING_API_KEY"):
+            options["ex_billing_key"] = key
         options["region"] = environment.get("CLOUDSDK_COMPUTE_ZONE") or config.get("compute", "zone", fallback=None)
         yield Account("gce", "default", options, source=str(path) if found else "GCE_METADATA_HOST")
 
@@ -162,12 +174,12 @@ def _encoded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 
-def _host(endpoint: str | None) -> str:
-    """Where tokens are had: at Google for its own endpoints, and where else the API is for all others."""
+def _host(endpoint: str | None, usual: str) -> str:
+    """Where another of Google's APIs is: at its usual place for Google's own endpoints, else where this one is."""
     if not endpoint:
-        return SIGN_IN
+        return usual
     url = URL(endpoint)
-    return SIGN_IN if not url.host or url.host.endswith(".googleapis.com") else str(url.origin())
+    return usual if not url.host or url.host.endswith(".googleapis.com") else str(url.origin())
 
 
 def _file(path: Path, *, needed: bool) -> Mapping[str, Any]:

@@ -25,6 +25,7 @@ class GCE(Market, Networks, PowerControl):
     In place of them `ex_refresh_token` with `ex_client_id` and `ex_client_secret` sign in as a user, as gcloud's
     application default credentials do, and `ex_metadata_host` ("metadata.google.internal") as the instance that we run
     on. `ex_sign_in_endpoint` is where tokens are had, in place of Google's usual host.
+    `ex_billing_key` is an API key for the Cloud Billing API, which tells prices; `ex_billing_endpoint` is where it is.
     `region` is the zone where nodes are made that name no location. A location is a zone ("europe-west1-b").
     A node that is made carries one more label, `aiocloud-create`, by which it is found if the answer is lost.
     """

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiocloud.driver import Compute, id_of, segment
 from aiocloud.errors import ConfigurationError
 from aiocloud.http.message import Response
 from aiocloud.http.paging import Pager, Params
+from aiocloud.http.together import together
 from aiocloud.mapping import dig
-from aiocloud.models import Image, Location, Offer, Size
+from aiocloud.models import Image, Location, Offer, Price, Size
 from aiocloud.pricing import catalogue
+from aiocloud.pricing.google import billed
 from aiocloud.providers.gce.operations import Operations
+from aiocloud.providers.gce.rates import CURRENCY
 from aiocloud.providers.gce.shapes import IMAGE, SIZE, region_of, zone
+
+Prices: TypeAlias = Callable[[Size, str], Price | None]
 
 HOME = "us-central1-a"
 """The zone whose sizes are listed where none is named."""
@@ -57,9 +64,16 @@ class Market(Operations, Compute):
     def list_sizes(self, *, location: Location | str | None = None) -> Pager[Size]:
         """The machine types of a zone: that one, the driver's, or else us-central1-a.
 
-        Prices are those of the catalogue, which knows few; this API tells none.
+        With `ex_billing_key`, prices are those of Google's list, of the day on which it is fetched; a machine's are the
+        sum of its cores and memory. Without, or where that list cannot be had (a warning on the logger `aiocloud` says
+        so), they are those of the catalogue.
         """
-        return self._list(f"/zones/{segment(location or self._home() or HOME)}/machineTypes", self._size)
+        path = f"/zones/{segment(location or self._home() or HOME)}/machineTypes"
+
+        async def pagers() -> list[Pager[Size]]:
+            return [self._list(path, partial(self._size, await self._prices()))]
+
+        return Pager.chain(pagers)
 
     def list_locations(self) -> Pager[Location]:
         """The zones."""
@@ -69,24 +83,45 @@ class Market(Operations, Compute):
         """Every machine type in every zone, or in one; not available where the zone is down."""
 
         async def pagers() -> list[Pager[Offer]]:
-            places = {place.id: place for place in await self.list_locations()}
+            zones, prices = await together(self.list_locations, self._prices)
+            offer = partial(self._offer, {zone.id: zone for zone in zones}, prices)
             if location is None:
-                return [self._everywhere("machineTypes", partial(self._offer, places))]
-            wanted = id_of(location)
-            return [self._list(f"/zones/{segment(wanted)}/machineTypes", partial(self._offer, places))]
+                return [self._everywhere("machineTypes", offer)]
+            return [self._list(f"/zones/{segment(location)}/machineTypes", offer)]
 
         return Pager.chain(pagers)
 
-    def _offer(self, places: Mapping[str, Location], payload: Any, **context: Any) -> Offer:
-        size = self._size(payload, **context)
+    async def ex_custom_price(self, size: str, *, location: Location | str | None = None) -> Price | None:
+        """What a custom machine type ("n2-custom-4-8192") costs in a zone; None where that is not known.
+
+        Needs `ex_billing_key`. Types with more memory than usual ("-ext") have no known price.
+        """
+        if self._billing is None:
+            raise ConfigurationError("gce needs `ex_billing_key` to tell the prices of custom machine types")
+        what, listed = billed(size), await self._billing.rates()
+        if what is None or listed is None:
+            return None
+        rates, day = listed
+        return _price(rates.of(what, region_of(id_of(location or self._home() or HOME))), day)
+
+    async def _prices(self) -> Prices:
+        """What tells the price of a size in a region."""
+        listed = await self._billing.rates() if self._billing else None
+        if listed is not None:
+            rates, day = listed
+            return lambda size, region: _price(rates.hourly(size, region), day)
+        known = catalogue.load(self.provider, until=self.today())  # a simulated world may lie in the past
+        return lambda size, region: known.price(size.id, region)
+
+    def _offer(self, places: Mapping[str, Location], prices: Prices, payload: Any, **context: Any) -> Offer:
+        size = self._size(prices, payload, **context)
         place = places.get(size.location or "") or zone({"name": size.location}, **context)
         down = place.extra.get("status") == "DOWN"
         return Offer(location=place, size=size, price=size.price, available=False if down else None, **context)
 
-    def _size(self, payload: Any, **context: Any) -> Size:
+    def _size(self, prices: Prices, payload: Any, **context: Any) -> Size:
         size = SIZE(payload, **context)
-        prices = catalogue.load(self.provider, until=self.today())  # a simulated world may lie in the past
-        return replace(size, price=prices.price(size.id, region_of(size.location or "")))
+        return replace(size, price=prices(size, region_of(size.location or "")))
 
     def _pages(self, path: str, wanted: Callable[[Any], bool]) -> Callable[[Params], Any]:
         """Pages of a list, less what is not wanted."""
@@ -102,3 +137,7 @@ class Market(Operations, Compute):
         if self.region is not None and not isinstance(self.region, str):
             raise ConfigurationError("gce takes one zone as `region`")
         return self.region
+
+
+def _price(amount: Decimal | None, day: date) -> Price | None:
+    return Price(amount=amount, currency=CURRENCY, per="hour", as_of=day) if amount else None

@@ -45,7 +45,9 @@ LOCAL_SSD = 375
 
 def _reason(body: Any) -> str | None:
     error = body["error"]
-    return str((error.get("errors") or [{}])[0].get("reason") or error.get("status") or "") or None
+    told = [*(error.get("errors") or ()), *(error.get("details") or ())]  # the older and the newer form
+    reasons = (each.get("reason") for each in told)
+    return str(next((reason for reason in reasons if reason), None) or error.get("status") or "") or None
 
 
 CODES = {
@@ -66,6 +68,7 @@ CODES = {
     "resourceInUseByAnotherResource": ConflictError,
     "RESOURCE_IN_USE*": ConflictError,
     "authError": InvalidCredsError,
+    "API_KEY_INVALID": InvalidCredsError,
     "accessNotConfigured": ForbiddenError,
     "PERMISSIONS_ERROR": ForbiddenError,
 }

@@ -5,6 +5,7 @@
 * `catalogue`  zones, machine types, images
 * `world`      what exists, and how it changes with time
 * `instances`  the machines, and what is done to them
+* `billing`    what Google sells, with invented prices if they are wanted
 * `network`    networks, firewall rules, reserved addresses
 """
 

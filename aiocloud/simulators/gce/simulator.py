@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote
 
 from aiocloud.http.message import Request, Response, headers_of
 from aiocloud.simulators.base import Simulator
-from aiocloud.simulators.gce import catalogue, instances, network
+from aiocloud.simulators.gce import billing, catalogue, instances, network
 from aiocloud.simulators.gce.wire import Call, Json, RefusedError, body_of, not_found, wrong
 from aiocloud.simulators.gce.world import BEFORE, Instance, World
 from aiocloud.simulators.ssh import Machine
@@ -62,9 +62,11 @@ ROUTES: dict[str, tuple[str, Answer]] = {
 }
 PATTERNS = {name: re.compile(route.replace("{}", "([^/]+)")) for name, (route, _) in ROUTES.items()}
 PROJECT = re.compile(r"/compute/v1(/projects/([^/]+)(/.*))")
+SKUS = f"GET {billing.PATH}"
 TOKEN, METADATA = "POST /token", "GET /computeMetadata/v1/instance/service-accounts/default/token"
 SCOPES = frozenset({"https://www.googleapis.com/auth/compute", "https://www.googleapis.com/auth/cloud-platform"})
 USER_TOKEN = "1//harbour-refresh-token"  # noqa: S105 - invented
+BILLING_KEY = "AIzaHarbourKeyForPrices"
 LIFE = 3600
 """Seconds for which a token is good, and the most for which an assertion may be."""
 
@@ -73,6 +75,7 @@ class GCESimulator(Simulator):
     """A project at Google, with a service account that may do all there. `world` holds all that exists.
 
     Beside the service account's key it takes `refresh_token`, as that of a user, and answers as the metadata server.
+    To whoever has `billing_key` it tells what Google sells; at which prices, only with `invented_prices`.
     """
 
     provider = "gce"
@@ -82,11 +85,20 @@ class GCESimulator(Simulator):
     unknown_node = "999999999"
     facts = (
         "Some of Google's zones and machine types, with the cores and the memory that its documentation names; the "
-        "builds of the images are invented. There are no prices in this API."
+        "builds of the images are invented. The API tells no prices; those shown are the catalogue's."
     )
 
-    def __init__(self, *, project: str = "quay-7", refresh_token: str = USER_TOKEN, **world: Any) -> None:
+    def __init__(
+        self,
+        *,
+        project: str = "quay-7",
+        refresh_token: str = USER_TOKEN,
+        billing_key: str = BILLING_KEY,
+        invented_prices: bool = False,
+        **world: Any,
+    ) -> None:
         super().__init__(**world)
+        self.billing_key, self._invented_prices = billing_key, invented_prices
         self.project = project
         self._email = f"harbour@{project}.iam.gserviceaccount.com"
         self._refresh_token = refresh_token
@@ -140,7 +152,8 @@ class GCESimulator(Simulator):
         """Google's name for the method."""
         found = PROJECT.fullmatch(request.url.raw_path)
         if found is None:
-            return f"{request.method} {request.url.path}"
+            asked = f"{request.method} {request.url.path}"
+            return "cloudbilling.services.skus.list" if asked == SKUS else asked
         name, _ = _route(f"{request.method} {found[3]}")
         return f"compute.{name}" if name else f"{request.method} {found[3]}"
 
@@ -152,6 +165,8 @@ class GCESimulator(Simulator):
                     return self._sign_in(request)
                 case name if name == METADATA:
                     return self._metadata(request)
+                case "cloudbilling.services.skus.list":
+                    return self._skus(request)
             self._authenticate(request)
             name, call = self._understood(request)
             again = self.world.asked.get(call.query.get("requestId", ""))
@@ -228,6 +243,14 @@ class GCESimulator(Simulator):
         if not str(told.get("aud", "")).endswith("/token"):
             return "Invalid JWT: Failed audience check."
         return None if SCOPES & set(str(told.get("scope")).split()) else "Invalid OAuth scope or ID token audience."
+
+    def _skus(self, request: Request) -> Response:
+        key = request.headers.get("X-Goog-Api-Key") or request.url.query.get("key")
+        if key is None:
+            return _response(403, billing.refusal(403, "PERMISSION_DENIED", billing.NOBODY))
+        if key != self.billing_key:
+            return _response(400, billing.refusal(400, "INVALID_ARGUMENT", billing.WRONG_KEY, "API_KEY_INVALID"))
+        return _response(200, billing.skus(request.url.query, self.now(), priced=self._invented_prices))
 
     def _metadata(self, request: Request) -> Response:
         if request.headers.get("Metadata-Flavor") != "Google":
