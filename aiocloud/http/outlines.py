@@ -102,5 +102,5 @@ _ITEMS = Decoder(list[Raw])
 @lru_cache(maxsize=256)
 def _decoder_of(keys: frozenset[str]) -> Decoder[list[dict[str, Any]]]:
     """What decodes objects into dictionaries of these keys, as far as they have them, and passes over the others."""
-    part = TypedDict("part", dict.fromkeys(sorted(keys), Any), total=False)  # type: ignore[operator,misc]  # keys that are known only now
-    return Decoder(list[part])  # type: ignore[valid-type]  # likewise
+    part = TypedDict("part", dict.fromkeys(sorted(keys), Any), total=False)  # type: ignore[misc]  # keys that are known only now
+    return Decoder(list[part])

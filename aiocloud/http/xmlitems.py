@@ -166,7 +166,7 @@ def _alone(item: str, whole: Whole) -> Any:
 
 
 class _Examples:
-    """How items become trees, by their tags: made when they are seen a second time, forgotten when there are too many."""
+    """How items become trees, by their tags: made when those are seen again, forgotten when there are too many."""
 
     LIMIT = 4 * 1024 * 1024
     """How many characters of tags are remembered in all."""
@@ -180,7 +180,7 @@ class _Examples:
 
     def of(self, tags: str, whole: Whole) -> Example | None:
         """What makes a tree of an item's inner texts; None for an item that is better read alone."""
-        example = self._known.get(tags, _UNSEEN)
+        example: Example | None = self._known.get(tags, _UNSEEN)
         if example is _SEEN:
             example = self._known[tags] = _example(tags.split("<"), whole)
         elif example is _UNSEEN:

@@ -46,8 +46,8 @@ def tags(payload: Any) -> FrozenMap[str]:
 
 
 def _name(payload: Any) -> str:
-    named = [tag.get("value") for tag in payload.get("tagSet") or () if tag["key"] == "Name"]
-    return named[-1] if named and named[-1] else payload["instanceId"]
+    name: str | None = next((tag.get("value") for tag in payload.get("tagSet") or () if tag["key"] == "Name"), None)
+    return name or str(payload["instanceId"])
 
 
 def _node_tags(payload: Any) -> FrozenMap[str]:

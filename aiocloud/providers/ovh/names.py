@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 
 from aiocloud.dialects.openstack.compute import ACTIVE, Networks
 from aiocloud.dialects.openstack.identity import Catalogue
-from aiocloud.dialects.openstack.regions import Nova, Once, Region
+from aiocloud.dialects.openstack.regions import Nova, Region
 from aiocloud.driver import id_of
 from aiocloud.errors import NotFoundError
+from aiocloud.http.once import Once
 from aiocloud.mapping import Shape, dig, raw
 from aiocloud.models import Image, Node, Size
 from aiocloud.providers.openstack import OpenStack
