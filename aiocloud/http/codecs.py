@@ -8,12 +8,16 @@ from __future__ import annotations
 import json
 import re
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from xml.parsers import expat
 
 LONG = 64 * 1024
 """From how many bytes on a list is worth being read with more care."""
+
+DEEPEST = 256
+"""How many elements of XML may stand in one another."""
 
 
 class Codec(ABC):
@@ -88,6 +92,7 @@ class Xml(Codec):
             return None
         import xmltodict
 
+        _refuse_depth(body)
         always = (self.items,) if self.items else None
         try:
             tree = xmltodict.parse(body, _encoding(body), force_list=always, postprocessor=self._settle)
@@ -113,6 +118,29 @@ class Xml(Codec):
             if value.keys() == {self.items}:
                 value = _Items(value[self.items])
         return _local(key), value
+
+
+def _refuse_depth(body: bytes) -> None:
+    """Raises ValueError for what is nested deeper than any answer: each level would take memory again and again."""
+    if body.count(b"<") <= DEEPEST:
+        return
+    depth = 0
+
+    def start(name: str, attributes: object) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > DEEPEST:
+            raise ValueError(f"nested deeper than {DEEPEST} elements")
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+
+    parser = expat.ParserCreate()
+    parser.StartElementHandler, parser.EndElementHandler = start, end
+    parser.StartDoctypeDeclHandler = _refuse_document_type
+    with suppress(expat.ExpatError, LookupError):  # the reader itself will say so, in its own words
+        parser.Parse(body, True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -277,7 +277,7 @@ class _Reading(Generic[T]):
                 if window == 1:  # who may leave at any item asks for no more than he reads
                     found, following = await self._read_all(batch), None
                 else:
-                    found, following = await together(partial(self._read_all, batch), partial(self._ahead, batches))
+                    following, found = await together(partial(self._ahead, batches), partial(self._read_all, batch))
                 for items in found:
                     yield items
                 if isinstance(following, CloudError):

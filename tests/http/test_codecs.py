@@ -82,10 +82,18 @@ def test_a_cut_xml_rpc_answer_is_a_value_error() -> None:
         XmlRpc().decode(RPC.format("<int>1</int>").encode()[:-20])
 
 
-def test_xml_that_is_nested_without_end_does_not_overflow_the_stack() -> None:
-    deep = b"<a>" * 100_000 + b"</a>" * 100_000
-    value = Xml().decode(deep)
-    depth = 0
-    while value is not None:
-        value, depth = value["a"], depth + 1
-    assert depth == 100_000
+@pytest.mark.parametrize("name", [b"a", b"item"])
+def test_xml_that_is_nested_without_end_is_refused_before_it_takes_memory(name: bytes) -> None:
+    deep = b"<%s>" % name * 1_000_000
+    with pytest.raises(ValueError, match="nested deeper than 256"):
+        Xml(items="item").decode(deep)
+    with pytest.raises(ValueError, match="nested deeper than 256"):
+        Xml(items="item").outline(deep)
+
+
+def test_json_that_is_nested_without_end_is_refused() -> None:
+    for deep in (b"[" * 1_000_000, b'{"a":' * 1_000_000):
+        with pytest.raises((ValueError, RecursionError)):
+            Json().decode(deep)
+        with pytest.raises((ValueError, RecursionError)):
+            Json().outline(deep)

@@ -15,6 +15,7 @@ from aiocloud.errors import CloudError, ConnectError, MalformedResponseError, No
 from aiocloud.http.client import Api, Client
 from aiocloud.http.message import Request, Response, headers_of
 from aiocloud.http.paging import (
+    SLICE,
     LinkPaging,
     NumberedPaging,
     OffsetPaging,
@@ -108,6 +109,64 @@ def test_leaving_the_loop_early_fetches_no_more(answer: Any, paging: Paging) -> 
 
     run(read())
     assert len(book.asked) == 1
+
+
+def test_the_next_page_is_on_its_way_before_this_one_is_read() -> None:
+    happened: list[str] = []
+
+    async def fetch(params: Params) -> tuple[Response, Any]:
+        happened.append(f"ask {params.get('token', 0)}")
+        return by_token(params)
+
+    def read(payload: Any) -> Any:
+        for item in payload["items"]:
+            happened.append(f"read {item}")
+            yield item
+
+    run(whole(pager(fetch, read, TokenPaging("next", "token"))))
+    assert happened[:3] == ["ask 0", "ask 10", "read 0"]
+    assert happened.index("ask 20") < happened.index("read 10")
+
+
+def test_a_page_that_cannot_be_had_does_not_take_with_it_the_one_before() -> None:
+    async def fetch(params: Params) -> tuple[Response, Any]:
+        if "token" in params:
+            raise ConnectError("cut")
+        return by_token(params)
+
+    pages = pager(fetch, lambda payload: list(payload["items"]), TokenPaging("next", "token")).pages(8)
+    assert run(anext(pages)) == ITEMS[:10]
+    with pytest.raises(ConnectError):
+        run(anext(pages))
+
+
+def test_the_event_loop_has_its_turns_while_a_long_page_is_read() -> None:
+    async def fetch(params: Params) -> tuple[Response, Any]:
+        return Response(status=200), list(range(10 * SLICE))
+
+    turns: list[int] = []
+
+    def read(payload: Any) -> Any:
+        for item in payload:
+            turns.append(ticks)
+            yield item
+
+    ticks = 0
+
+    async def go() -> list[int]:
+        async def tick() -> None:
+            nonlocal ticks
+            while True:
+                ticks += 1
+                await asyncio.sleep(0)
+
+        ticking = asyncio.ensure_future(tick())
+        items = await pager(fetch, read, OnePage())
+        ticking.cancel()
+        return items
+
+    assert run(go()) == list(range(10 * SLICE))
+    assert max(turns.count(tick) for tick in set(turns)) <= SLICE
 
 
 @pytest.mark.parametrize(
