@@ -177,7 +177,7 @@ class Chains(Operations):
         why = "the time for it was over"
         try:
             with anyio.move_on_after(2 * GRACE):
-                if machine in left and await self._outlives(machine):
+                if machine in left and await self._outlives(machine, chain.token):
                     return f"its machine is there, and so are its parts: {_names(left)}"
                 left.pop(machine, None)
                 await self._sweep(left)
@@ -185,8 +185,8 @@ class Chains(Operations):
             why = str(error) if isinstance(error, AiocloudError) else type(error).__name__
         return f"what was made for it is left, and may cost money: {_names(left)} ({why})" if left else None
 
-    async def _outlives(self, machine: str) -> bool:
-        """Whether a machine stays; one that is being deleted is awaited."""
+    async def _outlives(self, machine: str, token: str) -> bool:
+        """Whether a machine with that mark stays; one that is being deleted is awaited."""
         pause = 0.5
         while True:
             try:
@@ -194,7 +194,7 @@ class Chains(Operations):
             except NotFoundError:
                 return False
             if dig(seen, "properties.provisioningState") != "Deleting":
-                return True
+                return bool(dig(seen, f"tags.{MARK}") == token)
             await anyio.sleep(pause)
             pause = min(2 * pause, 5.0)
 

@@ -1,6 +1,7 @@
 """Azure's regions: https://learn.microsoft.com/azure/reliability/regions-list
 
-The API tells coordinates, and a "geography" that is a country only sometimes. The city is named where Microsoft names one.
+The API tells coordinates, and a "geography" that is a country only sometimes. The city is
+there where Microsoft names one.
 """
 
 from __future__ import annotations

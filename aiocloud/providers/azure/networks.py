@@ -66,7 +66,8 @@ class Networks(Operations):
         self, name: str, *, location: Location | str, allowed: Sequence[str] = ("tcp:22",)
     ) -> Mapping[str, Any]:
         """Make a security group that lets in what is `allowed`, from anywhere: protocols and ports ("tcp:22", "udp:53",
-        "tcp:8000-8080", "*")."""
+        "tcp:8000-8080", "*").
+        """
         rules = [_rule(f"allow-{number}", text, 1000 + 10 * number) for number, text in enumerate(allowed)]
         body = {"location": id_of(location), "properties": {"securityRules": rules}}
         return await self._do("PUT", self._in(NETWORK, "networkSecurityGroups", name), json=body)
