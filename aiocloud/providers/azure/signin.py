@@ -137,8 +137,8 @@ class Cli(Way):
             raise self._wrong("prints no token") from None
 
     def _wrong(self, what: str) -> InvalidCredsError:
-        about = {"provider": self.driver.provider, "account": self.driver.account}
-        return InvalidCredsError(self.driver.redactor.clean(f"the Azure CLI {what}"), sent=False, **about)
+        text = self.driver.redactor.clean(f"the Azure CLI {what}")
+        return InvalidCredsError(text, sent=False, provider=self.driver.provider, account=self.driver.account)
 
 
 def _end(payload: Any) -> Mapping[str, Any]:

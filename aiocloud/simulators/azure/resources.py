@@ -63,7 +63,7 @@ def delete_group(world: World, call: Call) -> Response:
     here = f"/resourcegroups/{call.names[0].lower()}/"
     for table in (world.machines, world.resources):
         for key in [key for key in table if here in key]:
-            del table[key]  # type: ignore[attr-defined]  # both are dicts of text
+            del table[key]
     del world.groups[call.names[0].lower()]
     return world.begin(call, "eastus", namespace="Microsoft.Resources")
 
