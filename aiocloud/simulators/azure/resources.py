@@ -159,6 +159,8 @@ def delete(world: World, call: Call) -> Response:
         return answer(None, 204)
     _refuse_if_held(world, found)
     del world.resources[key]
+    if found.type.endswith("sshPublicKeys"):
+        return answer(None, 200)
     return world.begin(call, found.body["location"], namespace=namespace, share=0.1)
 
 
@@ -216,6 +218,15 @@ def create_rule(world: World, call: Call) -> Response:
     made = {"name": name, "properties": call.body.get("properties") or {}}
     found.body["properties"]["securityRules"] = [*rules, made]
     return world.begin(call, found.body["location"], namespace=NETWORK, status=201, payload=made, share=0.1)
+
+
+def rule(world: World, call: Call) -> Response:
+    """One rule of a security group."""
+    found, name = _guard(world, call), call.names[2]
+    for each in found.body["properties"].get("securityRules") or ():
+        if each["name"] == name:
+            return answer(each)
+    raise not_found(f"{NETWORK}/networkSecurityGroups/securityRules", name, call.names[0])
 
 
 def delete_rule(world: World, call: Call) -> Response:

@@ -67,6 +67,10 @@ ROUTES: dict[str, tuple[str, Answer]] = {
     "VirtualMachines_PowerOff": (f"POST {VM}/poweroff", machines.act),
     "VirtualMachines_Redeploy": (f"POST {VM}/redeploy", machines.act),
     "VirtualMachines_RunCommand": (f"POST {VM}/runcommand", machines.run_command),
+    "SecurityRules_Get": (
+        f"GET {GROUP}{NETWORK}/networksecuritygroups/{{}}/securityrules/{{}}",
+        resources.rule,
+    ),
     "SecurityRules_CreateOrUpdate": (
         f"PUT {GROUP}{NETWORK}/networksecuritygroups/{{}}/securityrules/{{}}",
         resources.create_rule,
