@@ -76,7 +76,7 @@ class Chains(Operations):
 
         Network, security group and address are made side by side.
         """
-        await self._ground(chain)
+        await self._ground(chain.place, chain.group)
         subnet, guard, address = await together(
             lambda: self._subnet(chain), lambda: self._guard(chain), lambda: self._address(chain)
         )
@@ -94,11 +94,11 @@ class Chains(Operations):
         await self._put(chain, path, {**_about(chain), "properties": given(properties)})
         return path
 
-    async def _ground(self, chain: Chain) -> None:
+    async def _ground(self, place: str, group: str | None = None) -> None:
         """The resource group, if it is the one that we may make."""
-        if self._may_make_group and chain.group == self.resource_group:
-            body = {"location": chain.place, "tags": {OURS: "shared"}}
-            await self._shared(self._group(chain.group), body, version=GROUPS)
+        if self._may_make_group and group in (None, self.resource_group):
+            body = {"location": place, "tags": {OURS: "shared"}}
+            await self._shared(self._group(), body, version=GROUPS)
 
     async def _subnet(self, chain: Chain) -> str:
         """The subnet: the one named, that of a network that is named, or that of the network that is shared."""

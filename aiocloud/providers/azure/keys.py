@@ -6,7 +6,7 @@ from aiocloud.driver import KeyPairs
 from aiocloud.errors import ConflictError, NotFoundError
 from aiocloud.http.paging import Pager
 from aiocloud.models import KeyPair
-from aiocloud.providers.azure.chain import Chain, Chains
+from aiocloud.providers.azure.chain import Chains
 from aiocloud.providers.azure.operations import COMPUTE
 from aiocloud.providers.azure.shapes import KEY_PAIR
 
@@ -22,7 +22,7 @@ class Keys(Chains, KeyPairs):
         """Make a public key known under that name, in the driver's resource group, in its region or eastus."""
         path = self._in(COMPUTE, "sshPublicKeys", name)
         place = self.region if isinstance(self.region, str) else "eastus"
-        await self._ground(Chain(name=name, token="", group=self.resource_group, place=place, tags={}))
+        await self._ground(place)
         try:
             await self._get(path)
         except NotFoundError:

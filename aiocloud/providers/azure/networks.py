@@ -10,10 +10,11 @@ from aiocloud.errors import ConfigurationError
 from aiocloud.http.paging import Pager
 from aiocloud.mapping import raw
 from aiocloud.models import Location
-from aiocloud.providers.azure.operations import GROUPS, NETWORK, Operations
+from aiocloud.providers.azure.chain import Chains
+from aiocloud.providers.azure.operations import GROUPS, NETWORK
 
 
-class Networks(Operations):
+class Networks(Chains):
     """What stands around nodes."""
 
     # ---- resource groups ----
@@ -29,7 +30,7 @@ class Networks(Operations):
     async def ex_delete_resource_group(self, name: str, *, ex_wait: float = 600.0) -> None:
         """Delete a resource group with everything in it, be it whose it may. Its end is awaited, `ex_wait` seconds."""
         await self._do("DELETE", self._group(name), version=GROUPS, patience=ex_wait)
-        self.__dict__.pop("_shared_things", None)
+        self._forget_shared()
 
     # ---- networks and addresses ----
 
@@ -48,6 +49,7 @@ class Networks(Operations):
             "sku": {"name": "Standard"},
             "properties": {"publicIPAllocationMethod": "Static", "publicIPAddressVersion": "IPv4"},
         }
+        await self._ground(id_of(location))
         path = self._in(NETWORK, "publicIPAddresses", name)
         await self._do("PUT", path, json=body)
         return await self._get(path)
@@ -70,6 +72,7 @@ class Networks(Operations):
         """
         rules = [_rule(f"allow-{number}", text, 1000 + 10 * number) for number, text in enumerate(allowed)]
         body = {"location": id_of(location), "properties": {"securityRules": rules}}
+        await self._ground(id_of(location))
         return await self._do("PUT", self._in(NETWORK, "networkSecurityGroups", name), json=body)
 
     async def ex_create_security_rule(
