@@ -62,8 +62,8 @@ WANTED = {
     "TW": "Changhua, Taipei",
     "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Columbus/OH, Council Bluffs/IA, Dallas/TX, Fremont/CA, Hillsboro/OR,"
     " Honolulu/HI, Houston/TX, Las Vegas/NV, Los Angeles/CA, Miami/FL, New Jersey=Newark/NJ, Newark/NJ,"
-    " New York=New York City/NY, Northern Virginia=Ashburn/VA, Phoenix/AZ, Richmond/VA, Salt Lake City/UT, San Francisco/CA,"
-    " San Jose/CA, Seattle/WA, Silicon Valley=San Jose/CA, The Dalles/OR, Washington/DC",
+    " New York=New York City/NY, Northern Virginia=Ashburn/VA, Phoenix/AZ, Richmond/VA, Salt Lake City/UT,"
+    " San Francisco/CA, San Jose/CA, Seattle/WA, Silicon Valley=San Jose/CA, The Dalles/OR, Washington/DC",
     "ZA": "Cape Town, Johannesburg",
 }
 """The cities that the drivers name, by country; with the state where many are called so.

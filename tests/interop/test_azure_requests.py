@@ -1,7 +1,7 @@
 """What our driver sends, against the description of the API that Microsoft's own clients are made from.
 
-`azure-mgmt-compute` and its sisters hold, for each operation, its method, its path and its parameters, and for each body a model
-with its fields, their types, their words, and which of them are the server's alone to fill.
+`azure-mgmt-compute` and its sisters hold, for each operation, its method, its path and its parameters, and for each
+body a model with its fields, their types, their words, and which of them are the server's alone to fill.
 """
 
 from __future__ import annotations
