@@ -41,7 +41,7 @@ class Bearer:
         return credentials.AccessToken(self.simulator.door.token(), 4_000_000_000)
 
 
-class PlainHttp(policies.SansIOHTTPPolicy):  # type: ignore[misc]  # it is known at run time alone
+class PlainHttp(policies.SansIOHTTPPolicy):  # type: ignore[misc,name-defined]  # it is known at run time alone
     """The clients send tokens over TLS alone, unless each call says otherwise."""
 
     def on_request(self, request: Any) -> None:

@@ -123,7 +123,11 @@ class Recorder:
 
 async def everything(driver: Azure) -> None:
     """Each request that the driver knows, in the order of a life."""
-    plain = {"size": "Standard_B1ms", "image": "Debian:debian-12:12-gen2:latest", "location": "westeurope"}
+    plain: dict[str, Any] = {
+        "size": "Standard_B1ms",
+        "image": "Debian:debian-12:12-gen2:latest",
+        "location": "westeurope",
+    }
     await driver.ex_create_resource_group("quay", location="westeurope")
     await driver.ex_create_public_ip("kept", location="westeurope")
     await driver.create_key_pair("mine")
@@ -169,7 +173,7 @@ def asked() -> list[Request]:
 
     async def go() -> None:
         options: dict[str, Any] = {"transport": recorder, "now": recorder.simulator.now, "retry": Retry(attempts=1)}
-        async with Azure(**recorder.simulator.credentials, **options) as driver:
+        async with Azure(**{**recorder.simulator.credentials, **options}) as driver:
             await everything(driver)
 
     virtualtime.run(go())

@@ -109,7 +109,8 @@ def test_a_shared_network_that_is_there_is_not_overwritten() -> None:
 
     async def scenario(driver: Azure) -> None:
         await make(driver)
-        async with Azure(**wire.simulator.credentials, transport=wire, now=wire.simulator.now, region=PLACE) as other:
+        options: dict[str, Any] = {**wire.simulator.credentials, "now": wire.simulator.now, "region": PLACE}
+        async with Azure(transport=wire, **options) as other:
             await make(other, "web-2")
 
     wire.run(scenario)

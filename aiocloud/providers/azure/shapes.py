@@ -197,8 +197,8 @@ def _disk(payload: Mapping[str, Any]) -> int:
 
 
 def _place(payload: Mapping[str, Any]) -> str | None:
-    places = payload.get("locations") or ()
-    return places[0].lower() if len(places) == 1 else None
+    places = list(payload.get("locations") or ())
+    return str(places[0]).lower() if len(places) == 1 else None
 
 
 SIZE = Shape(

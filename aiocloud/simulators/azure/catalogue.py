@@ -176,9 +176,10 @@ def prices(url: Call) -> Response:
 
     Each is that of the shipped table, whose source tells plain Linux alone: there are no lines for Windows.
     """
-    clauses = dict(re.findall(r"(\w+) eq '([^']*)'", url.query.get("$filter", "")))
+    found: list[tuple[str, str]] = re.findall(r"(\w+) eq '([^']*)'", url.query.get("$filter", ""))
+    clauses = {_KEYS.get(key, key): value for key, value in found}
     items = [_item(name, place) for place in REGIONS for name in SIZES if _priced(name, place)]
-    items = [item for item in items if all(item.get(_KEYS.get(key, key)) == value for key, value in clauses.items())]
+    items = [item for item in items if all(item.get(key) == value for key, value in clauses.items())]
     begin = int(url.query.get("$skip", "0"))
     more = begin + PAGE < len(items)
     link = str(url.url.update_query({"$skip": str(begin + PAGE)})) if more else None
