@@ -169,6 +169,24 @@ def test_a_cancelled_create_leaves_no_part_at_any_moment() -> None:
         wire.run(scenario)
 
 
+def test_a_second_cancellation_ends_at_once_and_names_what_may_be_left(caplog: pytest.LogCaptureFixture) -> None:
+    wire = Wire()
+
+    async def scenario(driver: Azure) -> None:
+        making = asyncio.ensure_future(make(driver, size="Standard_NC6s_v3"))
+        await asyncio.sleep(30)
+        assert not making.done()  # it waits for an interface that is reserved
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await making
+        (note,) = caught.value.__notes__
+        assert "networkInterfaces/web-1-" in note
+        assert "publicIPAddresses/web-1-" in note
+
+    wire.run(scenario)
+    assert "may be left" in caplog.text
+
+
 def test_what_an_address_leaves_behind_is_removed_after_its_machine() -> None:
     wire = Wire()
 
@@ -283,6 +301,7 @@ def test_a_size_that_the_subscription_cannot_have_and_a_quota_that_is_full_are_n
         with pytest.raises(CapacityError) as caught:
             await make(driver, size="Standard_NC6s_v3")
         assert caught.value.code == "SkuNotAvailable"
+        assert wire.parts == []  # although Azure keeps the interface for three minutes
         wire.simulator.world.quota = 1
         await make(driver)
         with pytest.raises(QuotaExceededError, match="Cores quota"):

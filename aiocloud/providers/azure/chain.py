@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 
 import anyio
 
-from aiocloud.creation import GRACE
+from aiocloud.creation import GRACE, to_the_end
 from aiocloud.errors import AiocloudError, CloudError, ConflictError, InvalidRequestError, NotFoundError
 from aiocloud.http.together import together
 from aiocloud.mapping import dig
@@ -19,6 +20,10 @@ from aiocloud.providers.azure.shapes import MARK
 log = logging.getLogger("aiocloud")
 
 OURS = "aiocloud"
+HELD = 15.0
+"""Seconds for which a part is asked for that is held by what is being deleted."""
+RESERVED = 210.0
+"""The same for an interface whose machine was refused: Azure keeps it for that machine for 180 seconds."""
 RULE = {
     "name": "ssh",
     "properties": {
@@ -166,6 +171,23 @@ class Chains(Operations):
 
     # ---- undoing ----
 
+    async def _undone(self, chain: Chain, machine: str, error: BaseException) -> None:
+        """Remove the parts of a machine that `error` has cost; what is left is named in a note on it, and a warning.
+
+        A second cancellation ends it at once, and is told of what may be left.
+        """
+        told: str | None = f"its clean-up was interrupted, and this may be left: {_names(chain.begun)}"
+        try:
+            told = await to_the_end(self._undo(chain, machine))
+        except asyncio.CancelledError as again:
+            error = again
+            raise
+        finally:
+            if told is not None:
+                told = f"{chain.name!r} was not made, or is gone; {told}"
+                error.add_note(told)
+                log.warning(told)
+
     async def _undo(self, chain: Chain, machine: str) -> str | None:
         """Remove the parts of a machine that is not there; the sentence that names what is left, if anything is.
 
@@ -176,7 +198,7 @@ class Chains(Operations):
         left = dict(chain.begun)
         why = "the time for it was over"
         try:
-            with anyio.move_on_after(2 * GRACE):
+            with anyio.move_on_after(RESERVED + GRACE):
                 if machine in left and await self._outlives(machine, chain.token):
                     return f"its machine is there, and so are its parts: {_names(left)}"
                 left.pop(machine, None)
@@ -215,18 +237,21 @@ class Chains(Operations):
         return remove
 
     async def _remove(self, path: str) -> None:
-        """Delete it. One that is still held by what is being deleted is asked for a few times."""
+        """Delete it. One that is still held is asked for again, until it should be free."""
         version = DISKS if "/disks/" in path else None
-        for pause in (1.0, 3.0, 9.0, None):
+        began, pause = anyio.current_time(), 1.0
+        while True:
             try:
                 await self._do("DELETE", path, version=version)
                 return
             except NotFoundError:
                 return
-            except (ConflictError, InvalidRequestError):
-                if pause is None:
+            except (ConflictError, InvalidRequestError) as error:
+                patience = RESERVED if error.code == "NicReservedForAnotherVm" else HELD
+                if anyio.current_time() - began + pause > patience:
                     raise
-                await anyio.sleep(pause)
+            await anyio.sleep(pause)
+            pause = min(2 * pause, 20.0)
 
     async def _clear(self, seen: Mapping[str, Any], group: str) -> None:
         """Remove what a machine of ours has left behind: usually nothing, since its parts are deleted with it.

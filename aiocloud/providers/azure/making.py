@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from aiocloud.creation import Creation, new_token, to_the_end
+from aiocloud.creation import Creation, new_token
 from aiocloud.driver import NodeAuth, id_of
 from aiocloud.errors import AmbiguousCreateError, CloudError, ConfigurationError, NotFoundError
 from aiocloud.mapping import dig
@@ -134,10 +134,7 @@ class Making(Nodes):
             raise
         except BaseException as error:
             self._forget_shared()
-            if (told := await to_the_end(self._undo(chain, path))) is not None:
-                told = f"{chain.name!r} was not made, or is gone; {told}"
-                error.add_note(told)
-                log.warning(told)
+            await self._undone(chain, path, error)
             raise
 
     async def _send(self, chain: Chain, path: str, body: Mapping[str, Any]) -> Node:

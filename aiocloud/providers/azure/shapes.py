@@ -72,6 +72,7 @@ CODES = {
     "SubscriptionRequestsThrottled": RateLimitReachedError,
     "OperationPreempted": ConflictError,
     "NicInUse*": ConflictError,
+    "NicReservedForAnotherVm": ConflictError,
     "PublicIPAddressInUse": ConflictError,
     "PublicIPAddressCannotBeDeleted": ConflictError,
     "InUse*": ConflictError,

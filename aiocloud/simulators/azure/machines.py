@@ -6,6 +6,7 @@ import base64
 import binascii
 import copy
 import re
+from datetime import timedelta
 
 from aiocloud.http.message import Response
 from aiocloud.simulators.azure.catalogue import REGIONS, RESTRICTED, SIZES, find_image, sizes_of
@@ -86,7 +87,11 @@ def create(world: World, call: Call, *, room: bool = True) -> Response:
     if known is not None:
         return update(world, call)
     place = _checked_place(call)
-    size = _checked_size(world, call, place)
+    try:
+        size = _checked_size(world, call, place)
+    except RefusedError as error:
+        _reserve(world, call, error)
+        raise
     image, properties = _image(world, call), copy.deepcopy(call.body["properties"])
     profile = properties.get("osProfile") or {}
     password, data = _secrets(profile)
@@ -117,6 +122,13 @@ def create(world: World, call: Call, *, room: bool = True) -> Response:
         share=1.0 if room else 0.3,
         error=None if room else FULL,
     )
+
+
+def _reserve(world: World, call: Call, error: RefusedError) -> None:
+    """Azure keeps the interfaces of a machine that it has no room for, for a while."""
+    if error.status == 409:
+        for link in (call.body["properties"].get("networkProfile") or {}).get("networkInterfaces") or ():
+            world.reserved[link["id"].lower()] = world.now() + timedelta(seconds=180)
 
 
 def _id(call: Call) -> str:

@@ -165,6 +165,9 @@ def delete(world: World, call: Call) -> Response:
 
 
 def _refuse_if_held(world: World, one: Resource) -> None:
+    if (until := world.reserved.get(one.id.lower())) is not None and world.now() < until:
+        text = "Nic(s) in request is reserved for another Virtual Machine for 180 seconds."
+        raise wrong("NicReservedForAnotherVm", text)
     if one.type.endswith("networkInterfaces") and (machine := world.machine_of(one.id)) is not None:
         text = f"Network Interface {one.id} is used by existing resource {machine.id}."
         raise wrong("NicInUse", text)

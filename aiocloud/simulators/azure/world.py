@@ -71,7 +71,10 @@ class Operation:
 
 @dataclass(slots=True)
 class World:
-    """One subscription with all that is in it. `quota` is how many processors a region has for it."""
+    """One subscription with all that is in it. `quota` is how many processors it may have.
+
+    `reserved` are the interfaces of machines that were refused, until when nobody may remove them.
+    """
 
     subscription: str
     now: Callable[[], datetime]
@@ -81,6 +84,7 @@ class World:
     resources: dict[str, Resource] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
     quota: int = 100_000
+    reserved: dict[str, datetime] = field(default_factory=dict)
     _serial: count[int] = field(default_factory=lambda: count(1))
 
     def in_(self, share: float) -> datetime:
