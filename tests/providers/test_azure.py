@@ -27,7 +27,7 @@ from aiocloud.providers.azure import Azure
 from aiocloud.providers.azure.shapes import ERRORS, MARK
 from aiocloud.simulators import virtualtime
 from aiocloud.simulators.azure import AzureSimulator
-from aiocloud.simulators.base import Answer, LostAnswer, NoCapacity, Refused
+from aiocloud.simulators.base import Answer, Hang, LostAnswer, NoCapacity, Refused
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJP4Ck6JO2XhDiWGt42h8ldHiAh59cTsTkwtq1Zmum0L quay"
 DEBIAN = "Debian:debian-12:12-gen2:latest"
@@ -332,6 +332,36 @@ def test_an_operation_that_cannot_be_asked_for_loses_no_node(caplog: pytest.LogC
 
     wire.run(scenario)
     assert "whose end cannot be learned" in caplog.text
+
+
+def test_an_operation_whose_answer_hangs_is_not_taken_for_one_that_is_done() -> None:
+    wire = Wire(AzureSimulator(boot=30.0))
+
+    async def scenario(driver: Azure) -> None:
+        await make(driver)
+        wire.simulator.faults.append(Hang(on="Operations_Get", times=9))
+        before = wire.simulator.calls["PublicIPAddresses_Delete"]
+        began = asyncio.get_running_loop().time()
+        await driver.destroy_node("web-1")
+        assert 59 <= asyncio.get_running_loop().time() - began < 62
+        assert (
+            wire.simulator.calls["PublicIPAddresses_Delete"] == before
+        )  # what is left is looked into at the end alone
+
+    wire.run(scenario)
+
+
+def test_an_operation_whose_end_makes_no_sense_costs_no_node(caplog: pytest.LogCaptureFixture) -> None:
+    wire = Wire(AzureSimulator(boot=0.0))
+
+    async def scenario(driver: Azure) -> None:
+        await make(driver, "web-0")  # so that what is shared is there
+        wire.simulator.faults.append(Answer(on="Operations_Get", body=b"<html>", times=99))
+        assert (await make(driver)).name == "web-1"
+
+    wire.run(scenario)
+    assert "whose end cannot be learned" in caplog.text
+    assert wire.simulator.calls["VirtualMachines_Delete"] == 0
 
 
 def test_an_operation_is_asked_for_on_our_own_host_alone() -> None:

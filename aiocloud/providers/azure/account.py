@@ -96,7 +96,8 @@ class SubscriptionDriver(Driver):
         if way is not None:
             auth = TokenAuth(way.token, header="Authorization", prefix="Bearer ", now=self.now, redactor=self.redactor)
         self.http = self.connect(auth=auth)
-        prices = Api(paging=LinkPaging("NextPageLink"), errors=PRICE_ERRORS, limits=Limits(rate=10.0, burst=50))
+        limits = Limits(rate=20.0, burst=100, concurrency=16)  # there are sixty regions, of several pages each
+        prices = Api(paging=LinkPaging("NextPageLink"), errors=PRICE_ERRORS, limits=limits)
         self._prices_http = self.connect(prices, endpoint=ex_prices_endpoint or _prices_host(self.endpoint))
 
     def _client_secret(self, tenant: str | None, client: str | None, secret: str | Secret | None) -> Way:

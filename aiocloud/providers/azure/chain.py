@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import anyio
@@ -75,6 +76,16 @@ def part_name(name: str, token: str) -> str:
 
 class Chains(Operations):
     """The parts, made in the order that they need, and removed in the other."""
+
+    @cached_property
+    def _shared_things(self) -> set[str]:
+        """What is shared and known to be there, by path."""
+        return set()
+
+    @cached_property
+    def _shared_locks(self) -> dict[str, anyio.Lock]:
+        """Who makes what is shared, by path."""
+        return {}
 
     async def _interface(self, chain: Chain) -> str:
         """The id of a new interface in the network, with a new address where one is wanted.
@@ -153,9 +164,8 @@ class Chains(Operations):
 
         Two programs that make it at the same moment ask for the same; what is there already is left as it is.
         """
-        known = self.__dict__.setdefault("_shared_things", set())
-        async with self.__dict__.setdefault("_shared_locks", {}).setdefault(path, anyio.Lock()):
-            if path in known:
+        async with self._shared_locks.setdefault(path, anyio.Lock()):
+            if path in self._shared_things:
                 return
             try:
                 await self._get(path, version=version)
@@ -163,11 +173,11 @@ class Chains(Operations):
                 if error.code not in ("ResourceNotFound", "ResourceGroupNotFound", "NotFound"):
                     raise
                 await self._do("PUT", path, json=body, version=version)
-            known.add(path)
+            self._shared_things.add(path)
 
     def _forget_shared(self) -> None:
         """Look again: what was there once may have been removed since."""
-        self.__dict__.pop("_shared_things", None)
+        self._shared_things.clear()
 
     # ---- undoing ----
 

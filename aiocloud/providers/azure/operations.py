@@ -98,15 +98,17 @@ class Operations(SubscriptionDriver):
             asked = retry_after(response.headers.get("Retry-After", ""), self.now())
             await anyio.sleep(min(asked if asked is not None else pause, left))
             pause = min(pause * 1.5, 5.0)
+            state = None
             try:
                 with anyio.move_on_after(max(end - anyio.current_time(), 1.0)):
                     response = await self._follow(link)
+                    state = self._progress(response, what)
             except REFUSED:
                 raise  # by way of `Location`, this is how it fails
             except CloudError as error:
                 log.warning("azure has begun %s, whose end cannot be learned: %s", what, error)
                 return False
-            if (state := self._progress(response, what)) is not None:
+            if state is not None:
                 if state != "Succeeded":
                     raise self.http.errors.stamp(_failure(state, self._said(response, what)), what)
                 return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from aiocloud.errors import ConfigurationError
@@ -26,11 +27,16 @@ CHEAPER = ("Spot", "Low Priority")
 class Prices(Operations):
     """The retail price list."""
 
+    @cached_property
+    def _price_lists(self) -> dict[str, tuple[datetime, Mapping[str, Price]]]:
+        """What is known, until when, by region."""
+        return {}
+
     async def _prices(self, region: str) -> Mapping[str, Price]:
         """What plain Linux costs in a region, pay as you go, by size."""
-        known = self.__dict__.setdefault("_price_lists", {})
+        known = self._price_lists
         if region in known and known[region][0] > self.now():
-            return known[region][1]  # type: ignore[no-any-return]  # what was put there below
+            return known[region][1]
         if "'" in region:
             raise ConfigurationError(f"{region!r} is no region")
         where = f"serviceName eq 'Virtual Machines' and armRegionName eq '{region}' and priceType eq 'Consumption'"
