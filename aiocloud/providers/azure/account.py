@@ -135,11 +135,11 @@ class SubscriptionDriver(Driver):
                 raise ConfigurationError("AZURE_CLIENT_SECRET is set, and AZURE_SUBSCRIPTION_ID is not")
             keys = {name.removeprefix("AZURE_").lower(): environment.get(name) for name in names}
             yield Account("azure", "default", {**keys, **common}, source="environment variables")
-        elif (endpoint := environment.get("IDENTITY_ENDPOINT")) and common["subscription_id"]:
+        elif (header := environment.get("IDENTITY_HEADER")) and common["subscription_id"]:
+            endpoint = environment.get("IDENTITY_ENDPOINT")
             options = {"ex_managed_identity": environment.get("AZURE_CLIENT_ID") or True}
-            header = environment.get("IDENTITY_HEADER")
             own = {**options, "ex_identity_endpoint": endpoint, "ex_identity_header": header, **common}
-            yield Account("azure", "default", own, source="IDENTITY_ENDPOINT")
+            yield Account("azure", "default", own, source="IDENTITY_HEADER")
         elif profile:
             yield Account("azure", "default", {"ex_cli": True, **common}, source=str(folder / "azureProfile.json"))
 
