@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -135,9 +135,13 @@ def test_a_page_that_cannot_be_had_does_not_take_with_it_the_one_before() -> Non
         return by_token(params)
 
     pages = pager(fetch, lambda payload: list(payload["items"]), TokenPaging("next", "token")).pages(8)
-    assert run(anext(pages)) == ITEMS[:10]
+
+    async def one() -> Sequence[int]:
+        return await anext(pages)
+
+    assert run(one()) == ITEMS[:10]
     with pytest.raises(ConnectError):
-        run(anext(pages))
+        run(one())
 
 
 def test_the_event_loop_has_its_turns_while_a_long_page_is_read() -> None:
