@@ -75,6 +75,7 @@ def brief(places: Places, peers: list[str]) -> Iterator[Line]:
     if "libcloud" in peers:
         iterated = uses["aiocloud_iterated"]
         yield _beside(f"{claim}, one by one: memory", memory, iterated, uses["libcloud"], "libcloud", 1 / 10)
+        yield _beside(f"{claim}, one by one: memory", memory, iterated, uses["aiohttp"], "bytes dropped by aiohttp")
 
 
 def full(places: Places, peers: list[str]) -> Iterator[Line]:

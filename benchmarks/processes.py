@@ -46,12 +46,17 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Use:
-    """What the work took: seconds of CPU, seconds, MB at the peak beyond those before; the loop's longest stall, s."""
+    """What the work took.
+
+    `cpu`, `wall` and `stall`, the longest time for which the event loop stood still, in seconds; `memory` in MB, at
+    the peak beyond what there was before; `peak` is all that the process had.
+    """
 
     cpu: float
     wall: float
     memory: float
-    stall: float = 0.0
+    peak: float
+    stall: float
 
 
 Figure: TypeAlias = Callable[[Use], float]
@@ -67,6 +72,10 @@ def wall(use: Use) -> float:
 
 def memory(use: Use) -> float:
     return use.memory
+
+
+def peak(use: Use) -> float:
+    return use.peak
 
 
 def stall(use: Use) -> float:
@@ -116,7 +125,8 @@ class Meter:
 
     def __exit__(self, *_: object) -> None:
         self.wall, self.cpu = time.perf_counter() - self._began, processor() - self._cpu
-        self.memory = megabytes("VmHWM") - self._memory
+        self.peak = megabytes("VmHWM")
+        self.memory = self.peak - self._memory
 
 
 def processor() -> float:
@@ -165,7 +175,7 @@ async def measured(task: Task) -> Use:
                 await asyncio.sleep(2 * TICK)  # so that it sees the end
                 ticking.cancel()
         module.check(outcome, **task.options)
-    return Use(cpu=meter.cpu, wall=meter.wall, memory=meter.memory, stall=ticker.late)
+    return Use(cpu=meter.cpu, wall=meter.wall, memory=meter.memory, peak=meter.peak, stall=ticker.late)
 
 
 if __name__ == "__main__":
