@@ -101,7 +101,9 @@ def as_text(lines: Sequence[Line]) -> str:
     """The table in columns as wide as what stands in them."""
     rows = [COLUMNS, *(line.cells() for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
 
 
 def as_markdown(lines: Sequence[Line]) -> str:

@@ -13,15 +13,14 @@ ROUNDS = 2
 
 
 def measure() -> Iterator[Line]:
-    ways = ({}, {"top": TOP}, {"explained": True})
+    ways = ({}, {"top": TOP})
     warm = {"count": 1000}
     tasks = [Task(who="offers.aiocloud", options={"count": COUNT, **way}, warm={**warm, **way}) for way in ways]
-    every, cheapest, explained = in_turn(tasks, [ROUNDS, 1, 1])
+    every, cheapest = in_turn(tasks, [ROUNDS, 1])
     claim, how = f"filter and rank {COUNT} offers", f"least of {ROUNDS}"
     yield Result(f"{claim}: CPU", least(every, cpu), 2, "s", how)
     yield Result(f"{claim}: memory of the process, offers included", least(every, peak), 500, "MB", how)
     yield Result(f"{claim}, the first {TOP} alone: CPU", least(cheapest, cpu), None, "s", "one round")
-    yield Result(f"{claim}, and say why the others are not among them: CPU", least(explained, cpu), None, "s", "one round")
 
 
 if __name__ == "__main__":

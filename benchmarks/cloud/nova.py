@@ -34,7 +34,9 @@ def server(number: int) -> dict[str, Any]:
         "hostId": f"{number % 97:056x}",
         "image": {
             "id": "70a599e0-31e7-49b7-b260-868f441e862b",
-            "links": [{"rel": "bookmark", "href": "https://nova.cloud.test/images/70a599e0-31e7-49b7-b260-868f441e862b"}],
+            "links": [
+                {"rel": "bookmark", "href": "https://nova.cloud.test/images/70a599e0-31e7-49b7-b260-868f441e862b"}
+            ],
         },
         "flavor": {"id": "2", "links": [{"rel": "bookmark", "href": "https://nova.cloud.test/flavors/2"}]},
         "created": "2026-03-01T21:14:09Z",

@@ -30,9 +30,7 @@ def address(number: int) -> str:
 
 
 @asynccontextmanager
-async def aiocloud(
-    *, port: int, accounts: int, names: float | None = None, authority: str | None = None
-) -> Asking:
+async def aiocloud(*, port: int, accounts: int, names: float | None = None, authority: str | None = None) -> Asking:
     """A fleet as it comes."""
     from aiocloud.accounts import Account
     from aiocloud.fleet import Fleet

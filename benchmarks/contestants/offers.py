@@ -22,14 +22,14 @@ Selecting = AsyncIterator[Callable[[], Awaitable[Any]]]
 
 
 @asynccontextmanager
-async def aiocloud(*, count: int, top: int | None = None, explained: bool = False) -> Selecting:
-    """All that pass, ranked, or the first of them; `explained` keeps why each of the others did not pass, in words."""
+async def aiocloud(*, count: int, top: int | None = None) -> Selecting:
+    """All that pass, ranked, or the first of them."""
     from aiocloud.query import Query, select
 
     offers, query = list(_offers(count)), Query.of(ram=ENOUGH, outside="US")
 
     async def ranked() -> Any:
-        return offers, select(offers, query, top=top, keep_rejected=explained)
+        return offers, select(offers, query, top=top, keep_rejected=False)
 
     yield ranked
 
@@ -65,7 +65,7 @@ def _sizes(provider: str, kinds: int, factor: int, chance: random.Random) -> lis
     return sizes
 
 
-def check(outcome: Any, *, count: int, top: int | None = None, explained: bool = False) -> None:
+def check(outcome: Any, *, count: int, top: int | None = None) -> None:
     """By plain counting, and a look at the order."""
     offers, selection = outcome
     assert len(offers) == count
@@ -75,4 +75,3 @@ def check(outcome: Any, *, count: int, top: int | None = None, explained: bool =
     assert len(ranked) == min(len(passing), top or count)
     assert all(one.hourly <= other.hourly for one, other in pairwise(ranked)), "in no order"
     assert sum(selection.counts.values()) == count - len(passing), "the others are not all counted"
-    assert len(selection.rejected) == (count - len(passing)) * explained
