@@ -118,7 +118,7 @@ def stalls(places: Places) -> Iterator[Line]:
         yield Result(claim, longest, 50, "ms", f"least of {ROUNDS}", stretch=20)
 
 
-UNITS = {cpu: "s", wall: "s", memory: "MB"}
+UNITS: dict[Figure, str] = {cpu: "s", wall: "s", memory: "MB"}
 
 
 def _beside(

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 
 from benchmarks.cloud.http import Connection
 from benchmarks.cloud.worlds import World
@@ -39,9 +40,8 @@ async def serve(worlds: list[World]) -> None:
     loop = asyncio.get_running_loop()
     ports = []
     for world in worlds:
-        answer, latency = world.answers(), world.latency
         server = await loop.create_server(
-            lambda answer=answer, latency=latency: Connection(answer, latency),  # type: ignore[misc]  # no type for lambdas with defaults
+            partial(Connection, world.answers(), world.latency),
             EVERYWHERE if world.everywhere else HERE,
             ssl=_tls(world.certificate) if world.certificate else None,
             backlog=4096,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from benchmarks.cloud.worlds import Seen, World
 
-KEY = {"access_key_id": "AKIAIOSFODNN7EXAMPLE", "secret_access_key": "quay-secret"}
-AWS_KEY = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "quay-secret"}
+if TYPE_CHECKING:
+    from aiocloud.providers.ec2 import EC2
+
+KEY = ("AKIAIOSFODNN7EXAMPLE", "quay-secret")
+AWS_KEY = {"aws_access_key_id": KEY[0], "aws_secret_access_key": KEY[1]}
 REGION = "eu-west-1"
 PAGE = 1000
 
@@ -18,9 +21,7 @@ Listing: TypeAlias = AsyncIterator[Callable[[], Awaitable[Any]]]
 
 @asynccontextmanager
 async def aiocloud(*, port: int, **world: Any) -> Listing:
-    from aiocloud.providers.ec2 import EC2
-
-    async with EC2(**KEY, region=REGION, endpoint=f"http://127.0.0.1:{port}") as driver:
+    async with _driver(port) as driver:
 
         async def nodes() -> Any:
             return await driver.list_nodes()
@@ -31,10 +32,8 @@ async def aiocloud(*, port: int, **world: Any) -> Listing:
 @asynccontextmanager
 async def aiocloud_iterated(*, port: int, **world: Any) -> Listing:
     """Node by node, none of which is kept: each is judged where it comes."""
-    from aiocloud.providers.ec2 import EC2
-
     truth = World(**world).truth()
-    async with EC2(**KEY, region=REGION, endpoint=f"http://127.0.0.1:{port}") as driver:
+    async with _driver(port) as driver:
 
         async def nodes() -> Seen:
             right = 0
@@ -48,9 +47,7 @@ async def aiocloud_iterated(*, port: int, **world: Any) -> Listing:
 @asynccontextmanager
 async def aiocloud_extras(*, port: int, **world: Any) -> Listing:
     """Whoever wants all that the provider tells of each."""
-    from aiocloud.providers.ec2 import EC2
-
-    async with EC2(**KEY, region=REGION, endpoint=f"http://127.0.0.1:{port}") as driver:
+    async with _driver(port) as driver:
 
         async def nodes() -> Any:
             found = await driver.list_nodes()
@@ -65,7 +62,7 @@ async def libcloud(*, port: int, **world: Any) -> Listing:
     """It asks for no size of page, and would not follow to a second one."""
     from libcloud.compute.drivers.ec2 import EC2NodeDriver
 
-    driver = EC2NodeDriver(*KEY.values(), region=REGION, host="127.0.0.1", port=port, secure=False)
+    driver = EC2NodeDriver(*KEY, region=REGION, host="127.0.0.1", port=port, secure=False)
 
     async def nodes() -> Any:
         return driver.list_nodes()
@@ -132,6 +129,12 @@ def check(outcome: Any, *, port: int, **world: Any) -> None:
         assert outcome == _size(truth), "bytes are missing"
     else:
         assert [_seen(each) for each in outcome] == truth.truth(), "these are not the nodes"
+
+
+def _driver(port: int) -> EC2:
+    from aiocloud.providers.ec2 import EC2
+
+    return EC2(*KEY, region=REGION, endpoint=f"http://127.0.0.1:{port}")
 
 
 def _seen(node: Any) -> tuple[str, str]:
