@@ -1,4 +1,4 @@
-"""Run every benchmark; with `--markdown`, print the table as the README records it."""
+"""Run every benchmark; `--markdown` prints the table for a page, `--record` writes it into the README here."""
 
 from __future__ import annotations
 

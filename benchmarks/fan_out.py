@@ -21,7 +21,7 @@ from benchmarks.measure import Line, NotMeasured, Result, report
 from benchmarks.processes import Task, Use, cpu, in_turn, least, wall
 
 LATENCY, LOOK_UP = 0.1, 0.02
-ROUNDS = 5
+ROUNDS = 7
 MANY_ROUNDS = 3
 """Where there are a thousand: that takes seconds, and what disturbs it is little beside them."""
 BARE = {16: (1.2, 1.1), 100: (1.2, 1.1), 1000: (1.4, 1.2)}

@@ -6,10 +6,12 @@ import os
 import platform
 import statistics
 import sys
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TypeAlias
 
 PACKAGES = ("aiocloud", "aiohttp", "apache-libcloud", "boto3", "aiobotocore", "asyncssh", "fabric", "parallel-ssh")
@@ -64,6 +66,9 @@ class NotMeasured:
         return [self.claim, "", "", "", "", "", "", "not measured", self.reason]
 
 
+PAGE = Path(__file__).with_name("README.md")
+MARK = "<!-- what follows is written by `python -m benchmarks --record` -->\n\n"
+
 Line: TypeAlias = Result | NotMeasured
 
 COLUMNS = ("claim", "ours", "beside", "theirs", "ours / theirs", "limit", "stretch", "", "how")
@@ -112,18 +117,22 @@ def as_markdown(lines: Sequence[Line]) -> str:
 
 
 def report(parts: Iterable[Iterable[Line]]) -> int:
-    """Print the results; the exit status is 1 when a claim does not hold that could be measured.
+    """Print the results; the exit status is 1 when a limit is missed of what could be measured.
 
-    With `--markdown` among the program's arguments they are printed as the README records them.
+    With `--markdown` among the program's arguments they are printed for a page, with `--record` written into ours.
     """
-    markdown = "--markdown" in sys.argv[1:]
     lines = []
+    began = time.monotonic()
     for part in parts:
         for line in part:
             lines.append(line)
-            print(line.claim, line.cells()[-2], file=sys.stderr, flush=True)  # it takes minutes: something moves
-    missed = [line.claim for line in lines if isinstance(line, Result) and not line.holds]
-    print(f"{machine()}; {versions()}.\n")
-    print(as_markdown(lines) if markdown else as_text(lines))
-    print(f"\nMissed: {len(missed)} of {sum(isinstance(line, Result) and line.limit is not None for line in lines)}.")
+            print(f"{time.monotonic() - began:4.0f} s  {line.claim}  {line.cells()[-2]}".rstrip(), file=sys.stderr)
+    limited = [line for line in lines if isinstance(line, Result) and line.limit is not None]
+    missed = sum(not line.holds for line in limited)
+    wanted = set(sys.argv[1:])
+    table = as_markdown(lines) if wanted & {"--markdown", "--record"} else as_text(lines)
+    text = f"{machine()}; {versions()}.\n\n{table}\n\n{missed} of {len(limited)} limits missed.\n"
+    print(text, end="")
+    if "--record" in wanted:
+        PAGE.write_text(PAGE.read_text().partition(MARK)[0] + MARK + text)
     return 1 if missed else 0

@@ -48,7 +48,7 @@ Figure = Callable[[Use], float]
 
 
 def near(job: Job) -> Iterator[Line]:
-    uses = in_turn(job, [OURS, *CPU_LIMITS], ROUNDS)
+    uses = in_turn(job, [OURS, BARE, FABRIC], ROUNDS) | in_turn(job, [GROUP, PARALLEL], 1)  # which are far from ours
     claim = f"run a command on {len(NEAR)} SSH hosts"
     for client, limit in CPU_LIMITS.items():
         yield beside(f"{claim}: client's CPU a host", cpu, uses[OURS], uses[client], client, limit)
