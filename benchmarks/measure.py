@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-import statistics
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.metadata import PackageNotFoundError, version
@@ -74,10 +73,6 @@ Line: TypeAlias = Result | NotMeasured
 COLUMNS = ("claim", "ours", "beside", "theirs", "ours / theirs", "limit", "stretch", "", "how")
 
 
-def median(measure: Callable[[], float], rounds: int) -> float:
-    return statistics.median(measure() for _ in range(rounds))
-
-
 def machine() -> str:
     python, system = platform.python_version(), f"{platform.system()} {platform.machine()}"
     return f"Python {python} on {system}, {os.cpu_count()} cores, {date.today()}"
@@ -116,10 +111,11 @@ def as_markdown(lines: Sequence[Line]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def report(parts: Iterable[Iterable[Line]]) -> int:
+def report(parts: Iterable[Iterable[Line]], *, whole: bool = False) -> int:
     """Print the results; the exit status is 1 when a limit is missed of what could be measured.
 
-    With `--markdown` among the program's arguments they are printed for a page, with `--record` written into ours.
+    With `--markdown` among the program's arguments they are printed for a page; with `--record`, where these are the
+    `whole` of them, written into ours.
     """
     lines = []
     began = time.monotonic()
@@ -133,6 +129,6 @@ def report(parts: Iterable[Iterable[Line]]) -> int:
     table = as_markdown(lines) if wanted & {"--markdown", "--record"} else as_text(lines)
     text = f"{machine()}; {versions()}.\n\n{table}\n\n{missed} of {len(limited)} limits missed.\n"
     print(text, end="")
-    if "--record" in wanted:
+    if "--record" in wanted and whole:
         PAGE.write_text(PAGE.read_text().partition(MARK)[0] + MARK + text)
     return 1 if missed else 0

@@ -115,8 +115,3 @@ def _look_up_slowly(seconds: float) -> None:
         return real(address(int(name.removesuffix(DOMAIN).removeprefix("host-"))), *more, **others)
 
     socket.getaddrinfo = slow
-
-
-def names_and_addresses() -> list[str]:
-    """Who a server's certificate must be for."""
-    return [f"*{DOMAIN}"]
