@@ -9,4 +9,4 @@ from benchmarks.measure import report
 
 PARTS = (imports, one_call, listing, fan_out, offers, deployments, ssh_hosts)
 
-sys.exit(report(part.measure() for part in PARTS), whole=True))
+sys.exit(report((part.measure() for part in PARTS), whole=True))
