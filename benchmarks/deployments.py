@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from aiocloud import Limits
@@ -21,7 +22,7 @@ from aiocloud.providers.linode import Linode
 from aiocloud.simulators.linode import LinodeSimulator
 from benchmarks.measure import Line, NotMeasured, Result, report
 
-COUNT, BOOT = 50, 20.0
+COUNT, BOOT = 50, 15.0
 HOSTS, AT_ONCE = 1000, 100
 DESCRIPTORS = 1024
 """What `ulimit -n` usually is."""
@@ -29,9 +30,9 @@ MEMORY = 200.0
 """Megabytes that all hosts together may need, both ends included."""
 
 
-async def deploy(count: int) -> float:
-    """Seconds until that many nodes are deployed, each with two scripts, whose boot takes BOOT seconds."""
-    cloud = LinodeSimulator(boot=BOOT)
+async def deploy(count: int, boot: float = BOOT) -> float:
+    """Seconds until that many nodes are deployed, each with two scripts, whose boot takes so many seconds."""
+    cloud = LinodeSimulator(boot=boot)
     driver = Linode("quay-token", transport=cloud, ssh=SSH(dial=cloud.dial), limits=Limits())
     made_of: dict[str, Any] = {"size": "g6-nanode-1", "image": "linode/debian12", "location": "eu-west"}
     async with driver:
@@ -64,29 +65,28 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
 
 
-def measure() -> list[Line]:
-    asyncio.run(deploy(1))  # so that everything is imported
+def measure() -> Iterator[Line]:
+    asyncio.run(deploy(1, boot=0))  # so that everything is imported
     one, many = asyncio.run(deploy(1)), asyncio.run(deploy(COUNT))
-    detail = f"{COUNT} in {many:.1f} s, one in {one:.1f} s, of which booting {BOOT:g} s; rate of requests not limited"
-    return [Result(f"{COUNT} deployments at once, times one", many / one, 1.5, "x", detail), *crowd()]
+    how = f"one round; of both, booting takes {BOOT:g} s; rate of requests not limited"
+    yield Result(f"deploy {COUNT} nodes at once", many, 1.5, "s", how, "one node", one)
+    yield from crowd()
 
 
-def crowd() -> list[Line]:
+def crowd() -> Iterator[Line]:
     """In a process of its own, in which nothing has grown before, and few files may be open."""
-    claim = f"{HOSTS} simulated hosts"
+    claim = f"run a command on {HOSTS} simulated hosts, {AT_ONCE} at once"
     if not os.path.isdir("/proc/self/fd"):
-        return [NotMeasured(claim, "only Linux tells how many files are open")]
+        yield NotMeasured(claim, "only Linux tells how many files are open")
+        return
     program = "import asyncio; from benchmarks.deployments import visit; print(*asyncio.run(visit()))"
     limited = f'ulimit -n {DESCRIPTORS}; exec "$@"'
     command = ["/bin/sh", "-c", limited, "-", sys.executable, "-c", program]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - it is written above
     most, grew = done.stdout.split()
-    detail = f"`ulimit -n {DESCRIPTORS}`, {AT_ONCE} visited at once, both ends in one process"
-    return [
-        Result(f"{claim}, descriptors", float(most), DESCRIPTORS, "open at most", detail),
-        Result(f"{claim}, memory", float(grew), MEMORY, "MB"),
-    ]
+    yield Result(f"{claim}: open files", float(most), DESCRIPTORS, "files", f"at most, with `ulimit -n {DESCRIPTORS}`")
+    yield Result(f"{claim}: memory", float(grew), MEMORY, "MB", "both ends in one process")
 
 
 if __name__ == "__main__":
-    sys.exit(report(measure()))
+    sys.exit(report([measure()]))

@@ -1,34 +1,56 @@
-"""What the scripts share: a claim, its measurement, the figures behind it, and how they are printed."""
+"""What the scripts share: a claim, its measurement, the figures behind it, and the table in which they are printed."""
 
 from __future__ import annotations
 
 import os
 import platform
-import statistics
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TypeAlias
+
+PACKAGES = ("aiocloud", "aiohttp", "apache-libcloud", "boto3", "aiobotocore", "asyncssh", "fabric", "parallel-ssh")
+"""Whose versions stand above the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A measured figure beside what is claimed: `value` must be below `limit`."""
+    """A measured figure beside what is claimed: it must not be above `limit`, and would better be below `stretch`.
+
+    Where it is measured `beside` something, what is claimed is the ratio of ours to `theirs`. Without a limit nothing
+    is claimed. `how` tells of which rounds the figures are.
+    """
 
     claim: str
-    value: float
-    limit: float
+    ours: float
+    limit: float | None
     unit: str
-    detail: str = ""
+    how: str = ""
+    beside: str = ""
+    theirs: float | None = None
+    stretch: float | None = None
+
+    @property
+    def value(self) -> float:
+        return self.ours if self.theirs is None else self.ours / self.theirs
 
     @property
     def holds(self) -> bool:
-        return self.value < self.limit
+        return self.limit is None or self.value <= self.limit
 
-    def __str__(self) -> str:
-        verdict = "ok " if self.holds else "MISSED"
-        return f"{verdict} {self.claim}: {self.value:.2f} {self.unit} (limit {self.limit:g}). {self.detail}"
+    @property
+    def verdict(self) -> str:
+        return "" if self.limit is None else "ok" if self.holds else "missed"
+
+    def cells(self) -> Sequence[str]:
+        """As a line of the table."""
+        ratio = "" if self.theirs is None else _short(self.value)
+        figures = [f"{_short(self.ours)} {self.unit}", self.beside, _short(self.theirs), ratio]
+        return [self.claim, *figures, _short(self.limit), _short(self.stretch), self.verdict, self.how]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +60,17 @@ class NotMeasured:
     claim: str
     reason: str
 
-    def __str__(self) -> str:
-        return f"not measured: {self.claim}: {self.reason}"
+    def cells(self) -> Sequence[str]:
+        """As a line of the table."""
+        return [self.claim, "", "", "", "", "", "", "not measured", self.reason]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Figures that stand behind claims, as Markdown."""
+PAGE = Path(__file__).with_name("README.md")
+MARK = "<!-- what follows is written by `python -m benchmarks --record` -->\n\n"
 
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+Line: TypeAlias = Result | NotMeasured
 
-    def __str__(self) -> str:
-        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
-        return "\n".join([f"\n{self.title}\n", *(f"| {' | '.join(line)} |" for line in lines), ""])
-
-
-Line: TypeAlias = Result | NotMeasured | Table
-
-
-def median(measure: Callable[[], float], rounds: int) -> float:
-    return statistics.median(measure() for _ in range(rounds))
+COLUMNS = ("claim", "ours", "beside", "theirs", "ours / theirs", "limit", "stretch", "", "how")
 
 
 def machine() -> str:
@@ -67,10 +78,57 @@ def machine() -> str:
     return f"Python {python} on {system}, {os.cpu_count()} cores, {date.today()}"
 
 
-def report(lines: Sequence[Line]) -> int:
-    """Print the results; the exit status is 1 when a claim does not hold that could be measured."""
-    print(machine())
-    for line in lines:
-        print(line)
-    sys.stdout.flush()
-    return 0 if all(line.holds for line in lines if isinstance(line, Result)) else 1
+def versions() -> str:
+    """Those of whoever is compared, as far as they are installed."""
+    return ", ".join(f"{package} {found}" for package in PACKAGES if (found := _version(package)))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _short(figure: float | None) -> str:
+    """Three digits that count: more are noise."""
+    if figure is None:
+        return ""
+    return f"{figure:.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
+
+
+def as_text(lines: Sequence[Line]) -> str:
+    """The table in columns as wide as what stands in them."""
+    rows = [COLUMNS, *(line.cells() for line in lines)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )
+
+
+def as_markdown(lines: Sequence[Line]) -> str:
+    rows = [COLUMNS, ["---"] * len(COLUMNS), *(line.cells() for line in lines)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def report(parts: Iterable[Iterable[Line]], *, whole: bool = False) -> int:
+    """Print the results; the exit status is 1 when a limit is missed of what could be measured.
+
+    With `--markdown` among the program's arguments they are printed for a page; with `--record`, where these are the
+    `whole` of them, written into ours.
+    """
+    lines = []
+    began = time.monotonic()
+    for part in parts:
+        for line in part:
+            lines.append(line)
+            print(f"{time.monotonic() - began:4.0f} s  {line.claim}  {line.cells()[-2]}".rstrip(), file=sys.stderr)
+    limited = [line for line in lines if isinstance(line, Result) and line.limit is not None]
+    missed = sum(not line.holds for line in limited)
+    wanted = set(sys.argv[1:])
+    table = as_markdown(lines) if wanted & {"--markdown", "--record"} else as_text(lines)
+    text = f"{machine()}; {versions()}.\n\n{table}\n\n{missed} of {len(limited)} limits missed.\n"
+    print(text, end="")
+    if "--record" in wanted and whole:
+        PAGE.write_text(PAGE.read_text().partition(MARK)[0] + MARK + text)
+    return 1 if missed else 0

@@ -13,11 +13,10 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.measure import Line, NotMeasured, Result, Table, report
+from benchmarks.measure import Line, NotMeasured, Result, report
 from benchmarks.ssh.clients import Job
 from benchmarks.ssh.delay import delayed
 from benchmarks.ssh.measured import Use, use
@@ -27,15 +26,17 @@ from tests.sshd.daemon import Sshd, SshdError
 NEAR = [f"127.0.1.{number}" for number in range(1, 201)]
 FAR = [f"127.0.{2 + number // 250}.{1 + number % 250}" for number in range(500)]
 ROUND_TRIP = 0.3
-ROUNDS, FAR_ROUNDS = 4, 3
+ROUNDS, FAR_ROUNDS = 3, 2
 CLAIM = "SSH to many hosts beside asyncssh and fabric"
 
 OURS, BARE, FABRIC = ("aiocloud", 100), ("asyncssh", 100), ("fabric", 50)
-OTHERS = (("fabric_group", len(NEAR)), ("parallel_ssh", 100))
+GROUP, PARALLEL = ("fabric_group", len(NEAR)), ("parallel_ssh", 100)
+CPU_LIMITS = {BARE: 1.15, FABRIC: 0.85, GROUP: 0.85, PARALLEL: None}
+"""Of the CPU of each, how much ours may need; the last, which is written in C, is for information."""
 ALL_AT_ONCE = [(name, len(FAR)) for name in ("aiocloud", "asyncssh")]
 NAMES = {
     "asyncssh": "bare asyncssh",
-    "fabric": "fabric's connections in a pool of threads",
+    "fabric": "fabric in threads",
     "fabric_group": "fabric's ThreadingGroup",
     "parallel_ssh": "parallel-ssh",
 }
@@ -43,31 +44,26 @@ NAMES = {
 Client = tuple[str, int]
 """Its name, and on how many hosts it is at work at once."""
 Uses = dict[Client, list[Use]]
+Figure = Callable[[Use], float]
 
 
-def near(job: Job) -> list[Line]:
-    clients = [OURS, BARE, FABRIC, *OTHERS]
-    uses = in_turn(job, clients, ROUNDS)
-    return [
-        Result("SSH, client's CPU, times bare asyncssh's", ratio(uses[OURS], uses[BARE], cpu), 1.15, "x", spent(uses)),
-        Result("SSH, client's CPU, times fabric's", ratio(uses[OURS], uses[FABRIC], cpu), 0.85, "x"),
-        Result("SSH, client's memory at its peak", middle(uses[OURS], memory), 50, "KB a host"),
-        table(f"`{job.command}` on {len(NEAR)} near hosts, medians of {ROUNDS} rounds in turn", uses),
-    ]
+def near(job: Job) -> Iterator[Line]:
+    uses = in_turn(job, [OURS, BARE, FABRIC], ROUNDS) | in_turn(job, [GROUP, PARALLEL], 1)  # which are far from ours
+    claim = f"run a command on {len(NEAR)} SSH hosts"
+    for client, limit in CPU_LIMITS.items():
+        yield beside(f"{claim}: client's CPU a host", cpu, uses[OURS], uses[client], client, limit)
+    how = f"median of {ROUNDS}"
+    yield Result(f"{claim}: client's memory a host", middle(uses[OURS], memory), 50, "KB", how)
 
 
-def far(job: Job) -> list[Line]:
+def far(job: Job) -> Iterator[Line]:
     ours, bare = ALL_AT_ONCE
     uses = in_turn(job, [ours], 1) | in_turn(job, [FABRIC, bare, OURS], 1)
     for _ in range(FAR_ROUNDS - 1):
         uses[ours] += in_turn(job, [ours], 1)[ours]
-    took, fabrics = middle(uses[ours], wall), middle(uses[FABRIC], wall)
-    what = f"{len(FAR)} hosts, {1000 * ROUND_TRIP:.0f} ms away"
-    detail = f"{took:.1f} s with all at once, fabric {fabrics:.1f} s with {FABRIC[1]} threads"
-    return [
-        Result(f"SSH, {what}, times fabric's wall", took / fabrics, 0.5, "x", detail),
-        table(f"`{job.command}` on {what}, one round; of the first client the median of {FAR_ROUNDS}", uses),
-    ]
+    claim = f"run a command on {len(FAR)} SSH hosts, {1000 * ROUND_TRIP:.0f} ms away"
+    yield beside(claim, wall, uses[ours], uses[FABRIC], FABRIC, 0.5)
+    yield beside(claim, wall, uses[ours], uses[bare], bare)
 
 
 def in_turn(job: Job, clients: Sequence[Client], rounds: int) -> Uses:
@@ -95,26 +91,15 @@ def middle(uses: Sequence[Use], figure: Callable[[Use], float]) -> float:
     return statistics.median(map(figure, uses))
 
 
-def ratio(ours: Sequence[Use], theirs: Sequence[Use], figure: Callable[[Use], float]) -> float:
-    """Of the least that each has needed: what else a machine does only adds to it."""
-    return min(map(figure, ours)) / min(map(figure, theirs))
-
-
-def spent(uses: Uses) -> str:
-    figures = ", ".join(f"{name} {min(map(cpu, uses[name, number])):.1f}" for name, number in (OURS, BARE, FABRIC))
-    return f"the least of {ROUNDS} rounds, ms a host: {figures}"
-
-
-def table(title: str, uses: Uses) -> Table:
-    rows = [
-        (NAMES.get(name, name), str(number), f"{middle(each, cpu):.1f}", f"{middle(each, memory):.0f}", seconds(each))
-        for (name, number), each in uses.items()
-    ]
-    return Table(title, ("client", "at once", "its CPU, ms a host", "its memory, KB a host", "wall, s"), rows)
-
-
-def seconds(uses: Sequence[Use]) -> str:
-    return f"{middle(uses, wall):.1f}"
+def beside(
+    claim: str, figure: Figure, ours: list[Use], theirs: list[Use], client: Client, limit: float | None = None
+) -> Result:
+    """By the least that each has needed: what else a machine does only adds to it."""
+    name, at_once = client
+    rounds = " and ".join(dict.fromkeys(str(len(uses)) for uses in (ours, theirs)))
+    how, whose = f"least of {rounds}", f"{NAMES[name]}, {at_once} at once"
+    unit = "s" if figure is wall else "ms"
+    return Result(claim, min(map(figure, ours)), limit, unit, how, whose, min(map(figure, theirs)))
 
 
 @contextmanager
@@ -145,24 +130,20 @@ def missing() -> str | None:
     return "fabric and parallel-ssh are not installed: the extra `bench` brings them"
 
 
-def versions() -> str:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("asyncssh", "fabric", "paramiko", "parallel-ssh"))
-    return f"SSH is measured with OpenSSH {'.'.join(map(str, daemon.version()))}, {packages}."
-
-
-def measure() -> list[Line]:
+def measure() -> Iterator[Line]:
     reason = missing()
     if reason is not None:
-        return [NotMeasured(CLAIM, reason)]
+        yield NotMeasured(CLAIM, reason)
+        return
     try:
         with hosts() as sshd:
-            lines = near(job_for(sshd, NEAR, sshd.port))
+            yield from near(job_for(sshd, NEAR, sshd.port))
             port = daemon.free_port(FAR[:1])
             with delayed(FAR, port, sshd.port, ROUND_TRIP):
-                return [*lines, *far(job_for(sshd, FAR, port))]
+                yield from far(job_for(sshd, FAR, port))
     except SshdError as error:
-        return [NotMeasured(CLAIM, " ".join(str(error).split()))]
+        yield NotMeasured(CLAIM, " ".join(str(error).split()))
 
 
 if __name__ == "__main__":
-    sys.exit(report(measure()))
+    sys.exit(report([measure()]))

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
-import re
-import resource
 import subprocess
 import sys
-import time
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.processes import Meter
 from benchmarks.ssh.clients import CLIENTS, Job
 
-STATUS, REFERENCES = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 PATIENCE = 120
 
 
@@ -50,26 +45,10 @@ def measured(job: Job) -> Use:
     """The work's use, without the imports, the reading of keys, and what the first connection alone needs."""
     work = CLIENTS[job.client](job)
     work(job.hosts[:1])
-    gc.collect()
-    with suppress(OSError):
-        REFERENCES.write_text("5")  # the peak begins anew with what there is now
-    memory, cpu, began = kilobytes("VmHWM"), processor(), time.perf_counter()
-    work(job.hosts)
+    with Meter() as meter:
+        work(job.hosts)
     hosts = len(job.hosts)
-    wall, spent = time.perf_counter() - began, processor() - cpu
-    return Use(cpu=1000 * spent / hosts, memory=(kilobytes("VmHWM") - memory) / hosts, wall=wall)
-
-
-def processor() -> float:
-    """Seconds of CPU that this process has had, with all its threads."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
-def kilobytes(what: str) -> int:
-    found = re.search(rf"^{what}:\s+(\d+) kB$", STATUS.read_text(), re.MULTILINE)
-    assert found is not None
-    return int(found[1])
+    return Use(cpu=1000 * meter.cpu / hosts, memory=1024 * meter.memory / hosts, wall=meter.wall)
 
 
 if __name__ == "__main__":

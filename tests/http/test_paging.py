@@ -136,12 +136,13 @@ def test_a_page_that_cannot_be_had_does_not_take_with_it_the_one_before() -> Non
 
     pages = pager(fetch, lambda payload: list(payload["items"]), TokenPaging("next", "token")).pages(8)
 
-    async def one() -> Sequence[int]:
-        return await anext(pages)
+    async def go() -> Sequence[int]:
+        first = await anext(pages)
+        with pytest.raises(ConnectError):
+            await anext(pages)
+        return first
 
-    assert run(one()) == ITEMS[:10]
-    with pytest.raises(ConnectError):
-        run(one())
+    assert run(go()) == ITEMS[:10]
 
 
 def test_the_event_loop_has_its_turns_while_a_long_page_is_read() -> None:
