@@ -25,6 +25,7 @@ from aiocloud.http.redact import Redactor
 from aiocloud.http.retry import Retry
 from aiocloud.http.wirelog import WireLog
 from aiocloud.mapping import dig, keys_of
+from aiocloud.values import LateMap
 
 T = TypeVar("T")
 
@@ -200,17 +201,21 @@ class Client:
 
         def read(payload: Any) -> Iterator[T]:
             found = items(payload) if callable(items) else self._list(payload, items)
-            return self._models(found.parts(keys) if isinstance(found, Undecoded) else zip(found, repeat(None)), shape)
+            if isinstance(found, Undecoded):
+                return self._models(found.parts(keys), shape, found.loader())
+            return self._models(zip(found, repeat(None)), shape, dict)
 
         keys = keys_of(shape)
         return pager(fetch, read, paging or self.api.paging, stamp=self.errors.stamp)
 
-    def _models(self, parts: Iterable[tuple[Any, Any]], shape: Callable[..., T]) -> Iterator[T]:
-        """A model of each item, and of the rest of it where that is still to be decoded."""
+    def _models(
+        self, parts: Iterable[tuple[Any, Any]], shape: Callable[..., T], load: Callable[[Any], Mapping[str, Any]]
+    ) -> Iterator[T]:
+        """A model of each part of an item, whose `extra` is the whole, loaded of its source when it is looked at."""
         whose = {"provider": self.provider, "account": self.account}
         try:
-            for item, later in parts:
-                yield shape(item, **whose) if later is None else shape(item, **whose, extra=later)
+            for part, source in parts:
+                yield shape(part, **whose) if source is None else shape(part, **whose, extra=LateMap(load, source))
         except CloudError as error:
             raise self.errors.stamp(error) from error.__cause__
         except (ValueError, RecursionError) as error:

@@ -8,7 +8,7 @@ time, each into the fields that a model is made of; what is left of it is decode
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from typing import Any, TypedDict, overload
 
@@ -16,7 +16,6 @@ from msgspec import MsgspecError, Raw
 from msgspec.json import Decoder
 
 from aiocloud.errors import MalformedResponseError
-from aiocloud.values import LateMap
 
 LONG_LIST = 16 * 1024
 """From how many bytes on a list inside a page is left for later."""
@@ -29,11 +28,15 @@ class Undecoded(Sequence[Any]):
     """
 
     @abstractmethod
-    def parts(self, keys: frozenset[str] | None) -> Iterator[tuple[Any, Mapping[str, Any] | None]]:
-        """Each item; and, where that holds no more than these keys, all of it, still to be decoded.
+    def parts(self, keys: frozenset[str] | None) -> Iterator[tuple[Any, Any]]:
+        """Each item, or at least what it has under these keys; and the source of all of it, for `loader`.
 
-        None for `keys` stands for all there are.
+        None for `keys` stands for all there are. Where the source is None, the item is whole, and may be kept as it is.
         """
+
+    @abstractmethod
+    def loader(self) -> Callable[[Any], Mapping[str, Any]]:
+        """What makes a whole item of its source, as often as one likes. It holds nothing of the list."""
 
 
 class JsonItems(Undecoded):
@@ -57,8 +60,8 @@ class JsonItems(Undecoded):
             return [self._whole(bytes(item)) for item in self._items[index]]
         return self._whole(bytes(self._items[index]))
 
-    def parts(self, keys: frozenset[str] | None) -> Iterator[tuple[Any, Mapping[str, Any] | None]]:
-        """Each item less what nobody has asked for, and the rest of it for later."""
+    def parts(self, keys: frozenset[str] | None) -> Iterator[tuple[Any, Any]]:
+        """Each item less what nobody has asked for, with its bytes."""
         try:
             parts = None if keys is None else _decoder_of(keys).decode(self._text)
         except (MsgspecError, UnicodeDecodeError):  # items that are no objects, or that only the whole reader can judge
@@ -67,18 +70,69 @@ class JsonItems(Undecoded):
             for item in self:
                 yield item, None
             return
-        later = partial(_later, self._whole)
-        for part, item in zip(parts, self._items, strict=True):
-            yield part, LateMap(later, item.copy())  # with bytes of its own: what is kept must not keep its page
+        for part, raw in zip(parts, self._items, strict=True):
+            yield part, raw.copy()  # bytes of its own: what is kept must not keep its page
+
+    def loader(self) -> Callable[[Any], Mapping[str, Any]]:
+        """What decodes an item's bytes."""
+        return partial(_loaded, self._whole)
 
 
-def _later(whole: Callable[[bytes], Any], item: Raw) -> Mapping[str, Any]:
-    """What is in an item that somebody has looked into."""
+def _loaded(whole: Callable[[bytes], Any], raw: Raw) -> Mapping[str, Any]:
     try:
-        found: Mapping[str, Any] = whole(bytes(item))
+        found: Mapping[str, Any] = whole(bytes(raw))
     except ValueError as error:
         raise MalformedResponseError("an item of a list that is not JSON where nobody had looked yet") from error
     return found
+
+
+class Flattened(Undecoded):
+    """The members of all the lists that the items of a list have under a name."""
+
+    def __init__(self, items: Undecoded, name: str) -> None:
+        self._items = items
+        self._name = name
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Any]: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        return list(self)[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return _members(self._items, self._name)
+
+    def parts(self, keys: frozenset[str] | None) -> Iterator[tuple[Any, Any]]:
+        """Each member, with its item's source and its place there."""
+        for item, source in self._items.parts(None):
+            for place, member in enumerate(item.get(self._name) or ()):
+                yield member, None if source is None else (source, place)
+
+    def loader(self) -> Callable[[Any], Mapping[str, Any]]:
+        """What reads an item again for the sake of one member."""
+        return partial(_member_loaded, self._items.loader(), self._name)
+
+
+def _members(items: Iterable[Any], name: str) -> Iterator[Any]:
+    return (member for item in items for member in item.get(name) or ())
+
+
+def _member_loaded(load: Callable[[Any], Mapping[str, Any]], name: str, source: tuple[Any, int]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = load(source[0])[name][source[1]]
+    return found
+
+
+def flattened(items: Sequence[Any] | None, name: str) -> Iterable[Any]:
+    """The members of all the lists that these items have under a name.
+
+    >>> list(flattened([{"nodes": [1, 2]}, {"nodes": None}, {"nodes": [3]}], "nodes"))
+    [1, 2, 3]
+    """
+    return Flattened(items, name) if isinstance(items, Undecoded) else _members(items or (), name)
 
 
 def outline_of_json(body: bytes, whole: Callable[[bytes], Any]) -> Any:

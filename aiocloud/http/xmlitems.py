@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, TypeAlias, overload
@@ -142,22 +143,30 @@ class XmlItems(Undecoded):
     def __iter__(self) -> Iterator[Any]:
         return map(self._item, self._spans)
 
-    def parts(self, keys: frozenset[str] | None) -> Iterator[tuple[Any, Mapping[str, Any] | None]]:
-        """Each item, whole: to leave parts of it out would take longer."""
-        for item in self:
-            yield item, None
+    def parts(self, keys: frozenset[str] | None) -> Iterator[tuple[Any, Any]]:
+        """Each item, with its text: nobody needs to keep the tree, which is ten times as large."""
+        for start, end in self._spans:
+            text = self._text[start:end]
+            yield _item(text, self._whole), text
+
+    def loader(self) -> Callable[[Any], Mapping[str, Any]]:
+        """What reads an item's text."""
+        return partial(_item, whole=self._whole)
 
     def _item(self, span: Span) -> Any:
-        start, end = span
-        item = self._text[start:end]
-        pieces = item.replace("<", ">").split(">")  # texts and tags in turn, as `_regular` has seen
-        example = EXAMPLES.of("<".join(pieces[1::2]), self._whole)
-        if example is not None:
-            try:
-                return example(pieces[2:-1:2])
-            except IrregularError:
-                pass
-        return _alone(item, self._whole)
+        return _item(self._text[span[0] : span[1]], self._whole)
+
+
+def _item(text: str, whole: Whole) -> Any:
+    """The tree of an item."""
+    pieces = text.replace("<", ">").split(">")  # texts and tags in turn, as `_regular` has seen
+    example = EXAMPLES.of("<".join(pieces[1::2]), whole)
+    if example is not None:
+        try:
+            return example(pieces[2:-1:2])
+        except IrregularError:
+            pass
+    return _alone(text, whole)
 
 
 def _alone(item: str, whole: Whole) -> Any:

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from aiocloud.errors import MalformedResponseError
 from aiocloud.http.codecs import Json, Xml
-from aiocloud.http.outlines import JsonItems, Undecoded, outline_of_json
+from aiocloud.http.outlines import Flattened, JsonItems, Undecoded, flattened, outline_of_json
 from aiocloud.http.xmlitems import EXAMPLES, XmlItems, outline_of_xml
 from aiocloud.mapping import Shape, at, several
 from aiocloud.models import Node
+from aiocloud.values import LateMap
 
 XML, JSON = Xml(items="item"), Json()
 
@@ -176,6 +177,16 @@ def test_what_is_not_regular_is_read_as_it_is_read_whole(body: bytes) -> None:
     assert outcome(outline_of_xml, body, "item", XML.decode) == outcome(XML.decode, body)
 
 
+def test_members_of_lists_in_items_come_one_by_one_and_can_be_read_again() -> None:
+    kind = "<item><id>{0}</id><nodes><item><id>n{0}</id></item><item><id>m{0}</id></item></nodes></item>"
+    items = flattened(outline_of_xml(page(100, kind), "item", XML.decode)["r"]["set"], "nodes")
+    assert isinstance(items, Flattened)
+    parts = list(items.parts(None))
+    assert [part["id"] for part, _ in parts[:3]] == ["n0", "m0", "n1"]
+    assert [items.loader()(source) for _, source in parts] == [part for part, _ in parts] == list(items)
+    assert (len(items), items[-1]) == (200, {"id": "m99"})
+
+
 # ---- JSON ----
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -229,13 +240,18 @@ def listed(payload: Any) -> JsonItems:
 
 
 def models(items: Undecoded) -> Iterator[Node]:
-    return (NODE(part, **({} if later is None else {"extra": later})) for part, later in items.parts(NODE.keys))
+    load = items.loader()
+    return (
+        NODE(part) if source is None else NODE(part, extra=LateMap(load, source))
+        for part, source in items.parts(NODE.keys)
+    )
 
 
 def test_an_item_holds_what_its_shape_looks_at_and_the_rest_comes_when_it_is_touched() -> None:
-    part, later = next(listed({"nodes": NODES}).parts(NODE.keys))
+    items = listed({"nodes": NODES})
+    part, source = next(items.parts(NODE.keys))
     assert part == {"id": 0, "name": "web-0", "zone": {"id": "z1"}}
-    assert later == NODES[0]
+    assert items.loader()(source) == NODES[0]
 
 
 def test_nodes_of_a_long_list_are_those_of_a_short_one() -> None:
@@ -275,7 +291,7 @@ def test_what_turns_out_to_be_no_json_when_it_is_touched_is_a_malformed_answer()
     def refuse(text: bytes) -> Any:
         raise ValueError("an unquoted word")
 
-    _, later = next(JsonItems(json.dumps(NODES).encode(), refuse).parts(NODE.keys))
-    assert later is not None
+    items = JsonItems(json.dumps(NODES).encode(), refuse)
+    _, source = next(items.parts(NODE.keys))
     with pytest.raises(MalformedResponseError, match="not JSON where nobody had looked yet"):
-        len(later)
+        items.loader()(source)

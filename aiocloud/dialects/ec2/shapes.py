@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from aiocloud.http.outlines import flattened
 from aiocloud.mapping import Shape, at, dig, is_private, one_of, timestamp
 from aiocloud.models import Image, KeyPair, Node, NodeState, Size
 from aiocloud.values import FrozenMap
@@ -35,9 +36,9 @@ def region_of(zone: str) -> str:
     return match[0] if match else zone
 
 
-def reservations(payload: Any) -> Iterator[Any]:
+def reservations(payload: Any) -> Iterable[Any]:
     """The instances of all reservations in an answer; one reservation may hold several."""
-    return (instance for each in dig(payload, "reservationSet") or () for instance in each.get("instancesSet") or ())
+    return flattened(dig(payload, "reservationSet"), "instancesSet")
 
 
 def tags(payload: Any) -> FrozenMap[str]:
