@@ -45,8 +45,8 @@ DROPLET = closed(
 )
 # specification/resources/droplets/models/droplet_actions.yml: the kinds, and what must or may be told with each
 ACTIONS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("reboot", "power_cycle", "shutdown", "power_off", "power_on", "password_reset"), {}),
-    **dict.fromkeys(("disable_backups", "enable_ipv6"), {}),
+    **{kind: {} for kind in ("reboot", "power_cycle", "shutdown", "power_off", "power_on", "password_reset")},
+    **{kind: {} for kind in ("disable_backups", "enable_ipv6")},
     "enable_backups": {"backup_policy": {"type": "object"}},
     "restore": {"image": NUMBER},
     "resize": {"disk": YES, "size": TEXT},
@@ -109,7 +109,7 @@ def _template(methods: str, name: str) -> dict[str, Any] | None:
         return None
     lines = [line for line in found[1].split("\n") if LINE.fullmatch(line)]
     example = "\n".join(line.partition("  #")[0] for line in lines).replace("bool", "True")
-    return like([eval(example, {"__builtins__": {}})])  # noqa: S307 - a template of the client's own
+    return like([eval(example, {"__builtins__": {}})])  # a template of the client's own
 
 
 async def steps(driver: Any) -> None:
@@ -182,7 +182,8 @@ def test_all_that_is_asked_is_described() -> None:
     simulator = DigitalOceanSimulator()
     simulator.world.firewalls["fw-1"] = {"id": "fw-1", "name": "wall", "droplet_ids": []}
     walk = Walk(simulator, description())
-    virtualtime.run(walk.through(DigitalOcean(**simulator.credentials, transport=walk, now=simulator.now), steps))
+    options: dict[str, Any] = {**simulator.credentials, "transport": walk, "now": simulator.now}
+    virtualtime.run(walk.through(DigitalOcean(**options), steps))
     assert walk.faults == []
     assert {
         "POST /v2/droplets",

@@ -187,7 +187,8 @@ async def _listed(driver: Any) -> None:
 def test_all_that_is_asked_is_described() -> None:
     simulator = ScalewaySimulator()
     walk = Walk(simulator, description())
-    virtualtime.run(walk.through(Scaleway(**simulator.credentials, transport=walk, now=simulator.now), steps))
+    options: dict[str, Any] = {**simulator.credentials, "transport": walk, "now": simulator.now}
+    virtualtime.run(walk.through(Scaleway(**options), steps))
     assert walk.faults == []
     zone = "/instance/v1/zones/{param_zone}"
     assert {f"POST {zone}/servers", f"PATCH {zone}/servers/{{param_server_id}}/user_data/{{key}}"} <= walk.asked

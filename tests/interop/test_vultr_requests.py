@@ -37,14 +37,15 @@ NUMBERS = {"os_id"}
 def description() -> Description:
     """Vultr's API, as far as our driver has to do with it."""
     table = json.loads((Path(__file__).parent / "described" / "vultr.json").read_text("utf-8"))
-    return Description(_operation(*name.split(), said) for name, said in table.items())
+    return Description(_operation(name, said) for name, said in table.items())
 
 
-def _operation(method: str, path: str, said: dict[str, str]) -> Operation:
+def _operation(name: str, said: dict[str, str]) -> Operation:
+    method, path = name.split()
     if method in ("GET", "DELETE"):
         return Operation(method, f"/v2{path}", frozenset(said))
-    kinds = {name: KINDS["number" if name in NUMBERS else kind.lstrip("!")] for name, kind in said.items()}
-    needed = [name for name, kind in said.items() if kind.startswith("!")]
+    kinds = {word: KINDS["number" if word in NUMBERS else kind.lstrip("!")] for word, kind in said.items()}
+    needed = [word for word, kind in said.items() if kind.startswith("!")]
     return Operation(method, f"/v2{path}", body=closed(kinds, needed) if said else None)
 
 
@@ -111,7 +112,8 @@ def test_all_that_is_asked_is_described() -> None:
     simulator.snapshots[SNAPSHOT] = {"id": SNAPSHOT, "description": "before", "status": "complete", "os_id": 2136}
     simulator.reserved[RESERVED] = {"id": RESERVED, "region": "ams", "subnet": "198.18.9.9", "instance_id": ""}
     walk = Walk(simulator, description())
-    virtualtime.run(walk.through(Vultr(**simulator.credentials, transport=walk, now=simulator.now), steps))
+    options: dict[str, Any] = {**simulator.credentials, "transport": walk, "now": simulator.now}
+    virtualtime.run(walk.through(Vultr(**options), steps))
     assert walk.faults == []
     assert {"POST /v2/instances", "PATCH /v2/instances/{instance-id}", "GET /v2/vpcs"} <= walk.asked
 
