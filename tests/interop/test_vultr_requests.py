@@ -109,8 +109,8 @@ async def _listed(driver: Any) -> None:
 
 def test_all_that_is_asked_is_described() -> None:
     simulator = VultrSimulator()
-    simulator.snapshots[SNAPSHOT] = {"id": SNAPSHOT, "description": "before", "status": "complete", "os_id": 2136}
-    simulator.reserved[RESERVED] = {"id": RESERVED, "region": "ams", "subnet": "198.18.9.9", "instance_id": ""}
+    simulator.world.snapshots[SNAPSHOT] = {"id": SNAPSHOT, "description": "before", "status": "complete", "os_id": 2136}
+    simulator.world.reserved[RESERVED] = {"id": RESERVED, "region": "ams", "subnet": "198.18.9.9", "instance_id": ""}
     walk = Walk(simulator, description())
     options: dict[str, Any] = {**simulator.credentials, "transport": walk, "now": simulator.now}
     virtualtime.run(walk.through(Vultr(**options), steps))
