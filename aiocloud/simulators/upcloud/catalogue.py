@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aiocloud.simulators.upcloud.wire import Call, Found, RejectedError
+from aiocloud.simulators.upcloud.wire import Call, Found, Json, RejectedError
 
 if TYPE_CHECKING:
     from aiocloud.simulators.upcloud.world import World
@@ -71,14 +71,11 @@ def plans(world: World, call: Call) -> Found:
 
 
 def prices(world: World, call: Call) -> Found:
-    """The prices of each zone."""
-    rows = [
-        {"name": zone, "ipv4_address": {"amount": 1, "price": 0.3}}
-        | {
-            f"server_plan_{name}": {"amount": 1, "price": round(row[4] * DEARER.get(zone, 1), 4)}
-            for name, row in PLANS.items()
-            if world.invented_prices
-        }
-        for zone in ZONES
-    ]
+    """The prices of each zone, where any are told."""
+    rows = [{"name": zone, **(_prices(zone) if world.invented_prices else {})} for zone in ZONES]
     return 200, {"prices": {"zone": rows}}
+
+
+def _prices(zone: str) -> Json:
+    plans = {f"server_plan_{name}": round(row[4] * DEARER.get(zone, 1), 4) for name, row in PLANS.items()}
+    return {what: {"amount": 1, "price": price} for what, price in {"ipv4_address": 0.3, **plans}.items()}
