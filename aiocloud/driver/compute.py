@@ -13,6 +13,7 @@ import anyio
 
 from aiocloud.deploy.ssh import HowToSignIn, signing_in
 from aiocloud.driver.base import Driver, id_of
+from aiocloud.driver.patience import patiently
 from aiocloud.errors import (
     CloudError,
     ConfigurationError,
@@ -269,18 +270,16 @@ class Compute(Driver):
         A ConflictError is taken for that, and `act` tried again every `period` seconds, for `wait` seconds; then it is
         raised. For a node that has ended already nothing is left to do.
         """
-        patience = anyio.current_time() + wait
-        while True:
+
+        async def attempt() -> None:
             try:
                 await act()
             except ConflictError:
-                if (await self.get_node(node)).state is NodeState.TERMINATED:
-                    return  # an earlier call, or one whose answer was lost, has done it
-                if anyio.current_time() + period > patience:
+                if (await self.get_node(node)).state is not NodeState.TERMINATED:
                     raise
-                await anyio.sleep(period)
-            else:
-                return
+                # An earlier call, or one whose answer was lost, has done it.
+
+        await patiently(attempt, wait=wait, period=period)
 
     async def _look(self, node: Node | str, wanted: Sequence[NodeState], patience: float) -> Node | None:
         try:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 import anyio
 
 from aiocloud.driver.base import Driver
-from aiocloud.errors import ConfigurationError, NotFoundError
+from aiocloud.errors import ConfigurationError, ConflictError, NotFoundError
 from aiocloud.http.paging import Pager
 from aiocloud.models import KeyPair
 from aiocloud.values import Secret
@@ -30,6 +31,18 @@ def name_for_key(public_key: str) -> str:
     """The name under which a key is imported that a new node is to have, where names must not be taken twice."""
     material = " ".join(public_key.split()[:2])
     return f"{OURS}{hashlib.sha256(material.encode()).hexdigest()[:20]}"
+
+
+async def find_or_add(find: Callable[[], Awaitable[KeyPair | None]], add: Callable[[], Awaitable[KeyPair]]) -> KeyPair:
+    """The key that is found, else the one that is added; where somebody else was faster, that is found."""
+    if (pair := await find()) is not None:
+        return pair
+    try:
+        return await add()
+    except ConflictError:
+        if (pair := await find()) is None:
+            raise
+        return pair
 
 
 class KeyPairs(Driver):
@@ -75,3 +88,40 @@ class KeyPairs(Driver):
     @abstractmethod
     async def delete_key_pair(self, key_pair: KeyPair | str) -> None:
         """Forget the key pair of that name. Raises NotFoundError where the provider tells."""
+
+    # ---- for drivers: keys that a new node is to have ----
+
+    async def _key_of(self, public_key: str) -> KeyPair | None:
+        """The account's key of that material."""
+        return same_key(await self.list_key_pairs(), public_key)
+
+    async def _known_key(self, public_key: str, name: str | None = None) -> KeyPair:
+        """The account's key of that material, imported if it does not have it: under that name, or one of its own."""
+        wanted = name or name_for_key(public_key)
+        return await find_or_add(lambda: self._key_of(public_key), lambda: self._add_key(wanted, public_key))
+
+    async def _add_key(self, name: str, key_material: str) -> KeyPair:
+        """Add a key, whoever else has its name."""
+        return await self.import_key_pair_from_string(name, key_material)
+
+    async def _forget_key(self, public_key: str) -> None:
+        """Remove the key of that material, if it is there."""
+        if (pair := await self._key_of(public_key)) is not None:
+            with suppress(NotFoundError):
+                await self.delete_key_pair(pair)
+
+
+class LabelledKeys(KeyPairs):
+    """SSH keys that the provider knows by an id: it lets two have the same name, and this driver does not."""
+
+    @abstractmethod
+    async def _add_key(self, name: str, key_material: str) -> KeyPair:
+        """Add a key, whoever else has its name."""
+
+    async def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:
+        """Add a public key to the account. Names need not be unique there, but ours are."""
+        try:
+            await self.get_key_pair(name)
+        except NotFoundError:
+            return await self._add_key(name, key_material)
+        raise ConflictError(f"a key pair {name!r} is there already", provider=self.provider, account=self.account)

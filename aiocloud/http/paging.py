@@ -19,6 +19,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
+from math import ceil
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from yarl import URL
@@ -126,6 +127,43 @@ class NumberedPaging(Paging):
 
     def _end(self, page: Page) -> int:
         return self.start + int(dig(page.payload, self.pages) or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class CountedPaging(Paging):
+    """Pages have numbers, and each says how many things there are on all of them.
+
+    `limit` is how many are on one, which the parameter `size` asks for. How many there are in all stands in the header
+    `header`, or under dotted `total`. Where neither tells, a page whose `items` are fewer than the limit is the last.
+    """
+
+    limit: int
+    total: str
+    size: str = "per_page"
+    header: str = ""
+    items: str = ""
+
+    def first(self) -> Params:
+        """The first page, as long as can be."""
+        return {self.size: str(self.limit), "page": "1"}
+
+    def following(self, page: Page) -> Params | None:
+        """The next number, up to the last."""
+        number, total = int(page.params["page"]), self._total(page)
+        more = number * self.limit < total if total is not None else len(page.payload[self.items]) >= self.limit
+        return {**page.params, "page": str(number + 1)} if more else None
+
+    def rest(self, first: Page) -> Iterable[Params] | None:
+        """All the numbers after the first; not a list of them, since the count may be a lie."""
+        total = self._total(first)
+        if total is None:
+            return None
+        return ({**first.params, "page": str(number)} for number in range(2, ceil(total / self.limit) + 1))
+
+    def _total(self, page: Page) -> int | None:
+        told = page.response.headers.get(self.header) if self.header else None
+        told = told or dig(page.payload, self.total)
+        return int(told) if told is not None else None
 
 
 @dataclass(frozen=True, slots=True)

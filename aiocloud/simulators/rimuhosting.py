@@ -248,8 +248,7 @@ class RimuHostingSimulator(Simulator):
             "allocated_ips": {"primary_ip": order.ips[0], "secondary_ips": order.ips[1:] or None},
             "location": _centre(order.centre, name, country),
             "billing_info": {
-                "monthly_recurring_fee": order.fee,
-                "monthly_recurring_amt": _amount(order.fee),
+                **_fees(order.fee, told=self.invented_prices),
                 "cancellation_date": _moment(order.cancelled) if order.cancelled else None,
                 "suspended_date": None,
                 "order_date": _moment(order.ordered),
@@ -297,7 +296,7 @@ def _plans(world: RimuHostingSimulator, _: None, options: dict[str, str], body: 
         {
             "pricing_plan_code": code,
             "pricing_plan_description": f"{code} ({CENTRES[centre][0]})" if centre else code,
-            **({"monthly_recurring_fee": fee, "monthly_recurring_amt": _amount(fee)} if world.invented_prices else {}),
+            **_fees(fee, told=world.invented_prices),
             "minimum_memory_mb": memory,
             "minimum_disk_gb": disk,
             "minimum_data_transfer_allowance_gb": traffic,
@@ -392,8 +391,10 @@ def _centre(code: str, name: str, country: str) -> Json:
     }
 
 
-def _amount(fee: float) -> Json:
-    return {"amt": fee, "currency": "CUR_USD", "amt_usd": fee}
+def _fees(fee: float, *, told: bool) -> Json:
+    """What a plan or an order costs a month, where it is told."""
+    amount = {"amt": fee, "currency": "CUR_USD", "amt_usd": fee}
+    return {"monthly_recurring_fee": fee, "monthly_recurring_amt": amount} if told else {}
 
 
 def _moment(moment: datetime) -> Json:

@@ -20,7 +20,7 @@ from aiocloud.simulators import get_simulator
 PACKAGE = Path(aiocloud.__file__).parent
 FACTS = PACKAGE / "simulators" / "facts"
 TABLES = PACKAGE / "pricing" / "data"
-CURRENCIES = {"ovh": "EUR", "scaleway": "EUR"}
+CURRENCIES = {"hetzner": "EUR", "ovh": "EUR", "scaleway": "EUR"}
 """The clouds that quote another currency than dollars."""
 
 

@@ -16,6 +16,7 @@ from aiocloud.http.client import Api, Client
 from aiocloud.http.message import Request, Response, headers_of
 from aiocloud.http.paging import (
     SLICE,
+    CountedPaging,
     LinkPaging,
     NumberedPaging,
     OffsetPaging,
@@ -68,7 +69,24 @@ def by_offset(params: Params) -> tuple[Response, Any]:
     return Response(status=200, headers=total), {"items": ITEMS[start : start + limit]}
 
 
+def counted(params: Params) -> tuple[Response, Any]:
+    answer, body = numbered(params)
+    return answer, {"items": body["items"], "meta": {"total": 25}}
+
+
+def counted_in_a_header(params: Params) -> tuple[Response, Any]:
+    return Response(status=200, headers=headers_of({"X-Total": "25"})), {"items": numbered(params)[1]["items"]}
+
+
+def uncounted(params: Params) -> tuple[Response, Any]:
+    return Response(status=200), {"items": numbered(params)[1]["items"]}
+
+
+COUNTED = CountedPaging(10, total="meta.total", header="X-Total", items="items")
 FASHIONS = [
+    pytest.param(counted, COUNTED, id="counted"),
+    pytest.param(counted_in_a_header, COUNTED, id="counted in a header"),
+    pytest.param(uncounted, COUNTED, id="not counted"),
     pytest.param(numbered, NumberedPaging("page", "pages"), id="numbered"),
     pytest.param(by_token, TokenPaging("next", "token"), id="token"),
     pytest.param(by_link, LinkPaging("next"), id="link"),
@@ -175,7 +193,14 @@ def test_the_event_loop_has_its_turns_while_a_long_page_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "paging", "seconds"), [(numbered, FASHIONS[0].values[1], 2), (by_token, FASHIONS[1].values[1], 3)]
+    ("answer", "paging", "seconds"),
+    [
+        (numbered, NumberedPaging("page", "pages"), 2),
+        (counted, COUNTED, 2),
+        (counted_in_a_header, COUNTED, 2),
+        (uncounted, COUNTED, 3),
+        (by_token, TokenPaging("next", "token"), 3),
+    ],
 )
 def test_pages_whose_number_is_known_are_fetched_at_once(answer: Any, paging: Paging, seconds: float) -> None:
     async def go() -> float:

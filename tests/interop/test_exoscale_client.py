@@ -17,7 +17,9 @@ from aiocloud.http.message import Request, Response
 from aiocloud.models import NodeAuthSSHKey
 from aiocloud.providers.exoscale import Exoscale
 from aiocloud.simulators.base import NoCapacity
-from aiocloud.simulators.exoscale import ROUTES, TEMPLATES, ExoscaleSimulator
+from aiocloud.simulators.exoscale import ExoscaleSimulator
+from aiocloud.simulators.exoscale.catalogue import TEMPLATES
+from aiocloud.simulators.exoscale.simulator import ROUTES
 from aiocloud.simulators.server import serve
 from aiocloud.simulators.virtualtime import run
 from tests.interop.conftest import official

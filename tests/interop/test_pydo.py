@@ -136,7 +136,7 @@ async def test_the_catalogue_and_the_account_can_be_read(cloud: Served) -> None:
         )
 
     sizes, regions, image, images, status = await cloud.do(work)
-    assert sizes["s-1vcpu-1gb"] == 0.00743999984115362
+    assert sizes["s-1vcpu-1gb"] == 0.00744
     assert "fra1" in regions
     assert (image, images, status) == ("Debian", 6, "active")
 

@@ -122,7 +122,7 @@ async def test_refusals_have_their_words(account: Account, change: dict[str, Any
         return caught.value.status
 
     assert await account.do(work) == 400
-    assert not account.simulator.instances
+    assert not account.simulator.world.instances
 
 
 async def test_a_wrong_key_and_a_lack_of_room_are_told(account: Account) -> None:

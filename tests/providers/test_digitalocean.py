@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from aiocloud.http.retry import Retry
 from aiocloud.models import KeyPair, NodeAuthPassword, NodeAuthSSHKey, NodeState
 from aiocloud.providers.digitalocean import DigitalOcean
 from aiocloud.providers.digitalocean.wire import price_of
-from aiocloud.simulators.base import Answer, LostAnswer
+from aiocloud.simulators.base import Answer, LostAnswer, WorldClock
 from aiocloud.simulators.digitalocean import DigitalOceanSimulator
 from aiocloud.simulators.virtualtime import run
 
@@ -222,6 +223,13 @@ def test_a_size_that_is_sold_out_is_not_offered_there_and_a_closed_region_says_s
 
     do(scenario, simulator)
     assert simulator.calls[CREATE] == 2
+
+
+def test_the_simulator_tells_the_one_price_that_was_recorded_and_its_day() -> None:
+    simulator = DigitalOceanSimulator(now=WorldClock(datetime(2020, 10, 15, 12, tzinfo=UTC)))
+    sizes = do(lambda driver: driver.list_sizes(), simulator)
+    (price,) = [size.price for size in sizes if size.price is not None]
+    assert (price.amount, price.per, price.as_of) == (Decimal("0.00744"), "hour", DigitalOceanSimulator.as_of)
 
 
 def test_every_region_has_a_country_and_coordinates() -> None:

@@ -31,7 +31,8 @@ from aiocloud.providers.exoscale import Exoscale
 from aiocloud.providers.exoscale.account import signed
 from aiocloud.providers.exoscale.shapes import MARK, failure
 from aiocloud.simulators.base import Answer, LostAnswer, NoCapacity
-from aiocloud.simulators.exoscale import NEEDS_PERMISSION, TEMPLATES, ZONES, ExoscaleSimulator
+from aiocloud.simulators.exoscale import ExoscaleSimulator
+from aiocloud.simulators.exoscale.catalogue import NEEDS_PERMISSION, TEMPLATES, ZONES
 from aiocloud.simulators.virtualtime import run
 from aiocloud.values import Secret
 
@@ -300,7 +301,7 @@ def test_a_node_is_returned_although_nothing_more_can_be_learnt_of_it() -> None:
     simulator.faults.append(Answer(on="GET /instance/{id}", status=500, times=99))
     made = do(lambda driver: driver.create_node("web-1", **RECIPE), simulator)
     assert (made.name, made.state, made.location) == ("web-1", NodeState.PENDING, "de-fra-1")
-    assert list(simulator.instances) == [made.id]
+    assert list(simulator.world.instances) == [made.id]
 
 
 def test_a_lost_create_is_found_by_its_label_and_not_by_its_name() -> None:
@@ -319,7 +320,7 @@ def test_a_lost_create_is_found_by_its_label_and_not_by_its_name() -> None:
 
 def test_a_full_account_is_named_and_not_asked_again() -> None:
     simulator = ExoscaleSimulator()
-    simulator.quota = 0
+    simulator.world.quota = 0
     with pytest.raises(QuotaExceededError):
         do(lambda driver: driver.create_node("web-1", **RECIPE), simulator)
     assert simulator.calls[CREATE] == 1
@@ -368,7 +369,7 @@ def test_a_broken_node_is_no_longer_waited_for() -> None:
 
     async def scenario(driver: Exoscale) -> None:
         node = await driver.create_node("web-1", **RECIPE)
-        simulator.instances[node.id].phases.begin("error")
+        simulator.world.instances[node.id].phases.begin("error")
         with pytest.raises(NodeStateError, match="error"):
             await driver.wait_until(node)
 
@@ -380,7 +381,7 @@ def test_a_state_that_nobody_knows_is_unknown() -> None:
 
     async def scenario(driver: Exoscale) -> None:
         node = await driver.create_node("web-1", **RECIPE)
-        simulator.instances[node.id].phases.begin("dreaming")
+        simulator.world.instances[node.id].phases.begin("dreaming")
         assert (await driver.get_node(node)).state is NodeState.UNKNOWN
 
     do(scenario, simulator)
@@ -441,9 +442,9 @@ def test_a_key_that_a_node_is_given_is_registered_once_and_forgotten_by_its_mate
     async def scenario(driver: Exoscale) -> None:
         for name in ("web-1", "web-2"):
             await driver.create_node(name, **RECIPE, auth=NodeAuthSSHKey(f"{KEY} of {name}"))
-        assert len(simulator.keys) == 1
+        assert len(simulator.world.keys) == 1
         await driver.forget_public_key(f"{KEY} of somebody")
-        assert not simulator.keys
+        assert not simulator.world.keys
         await driver.forget_public_key(KEY)
 
     do(scenario, simulator)
@@ -455,7 +456,7 @@ def test_a_key_pair_is_named_to_the_node() -> None:
     async def scenario(driver: Exoscale) -> None:
         await driver.import_key_pair_from_string("laptop", KEY)
         node = await driver.create_node("web-1", **RECIPE, auth=KeyPair(id="laptop", name="laptop"))
-        assert simulator.instances[node.id].keys == {"laptop": KEY}
+        assert simulator.world.instances[node.id].keys == {"laptop": KEY}
 
     do(scenario, simulator)
 
@@ -478,7 +479,7 @@ def test_a_node_is_renamed_labelled_resized_grown_and_rebuilt() -> None:
         await driver.ex_rebuild_node(node, UBUNTU)
         seen = await driver.wait_until(node)
         assert (seen.image, seen.extra["disk-size"]) == (UBUNTU, 20)
-        assert simulator.instances[node.id].installed == 2
+        assert simulator.world.instances[node.id].installed == 2
         password = await driver.ex_reveal_password(node)
         assert password.reveal() not in repr(password)
 

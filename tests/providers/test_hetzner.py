@@ -35,7 +35,7 @@ from aiocloud.http.retry import Retry
 from aiocloud.models import KeyPair, NodeAuthPassword, NodeAuthSSHKey, NodeState
 from aiocloud.providers.hetzner import Hetzner
 from aiocloud.providers.hetzner.shapes import LOCATION, MARK, SIZE, available, hourly
-from aiocloud.simulators.base import Answer, LostAnswer, Refused, Throttled
+from aiocloud.simulators.base import Answer, LostAnswer, Refused, Throttled, WorldClock
 from aiocloud.simulators.hetzner import HetznerSimulator
 from aiocloud.simulators.virtualtime import run
 
@@ -434,6 +434,20 @@ def test_sizes_and_offers_are_priced_by_place() -> None:
         assert {offer.location.id for offer in await driver.list_offers(location="sin")} == {"sin"}
 
     do(scenario, HetznerSimulator(invented_prices=True))
+
+
+def test_the_simulator_tells_the_one_price_that_was_recorded_and_its_day() -> None:
+    simulator = HetznerSimulator(now=WorldClock(datetime(2026, 5, 27, 12, tzinfo=UTC)))
+
+    async def scenario(driver: Hetzner) -> None:
+        offers = [offer for offer in await driver.list_offers() if offer.price is not None]
+        ((size, place, price),) = [(offer.size.id, offer.location.id, offer.price) for offer in offers]
+        assert (size, place) == ("cx33", "fsn1")
+        assert price is not None
+        assert (price.amount, price.per, price.as_of) == (Decimal("0.0104"), "hour", HetznerSimulator.as_of)
+        assert "cx23" in {each.id for each in await driver.list_sizes(location="fsn1")}
+
+    do(scenario, simulator)
 
 
 def test_nodes_of_one_place_alone_can_be_listed() -> None:

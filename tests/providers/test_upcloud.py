@@ -293,7 +293,7 @@ def test_a_password_is_made_where_it_is_asked_for_and_the_template_takes_it() ->
         upcloud = over(simulator)
         node = await upcloud.create_node("old", **{**RECIPE, "image": NATIVE}, ex_create_password=True)
         assert node.password is not None
-        made = simulator.servers[node.id].password
+        made = simulator.world.servers[node.id].password
         assert made is not None
         assert node.password.reveal() == made.reveal()
         assert made.reveal() not in f"{node!r} {node.extra}"
@@ -313,7 +313,7 @@ async def test_what_cannot_be_is_refused_before_anything_is_made(change: dict[st
     simulator = UpCloudSimulator()
     with pytest.raises(ConfigurationError, match=message):
         await over(simulator).create_node("never", **{**RECIPE, **change})
-    assert not simulator.servers
+    assert not simulator.world.servers
 
 
 def test_a_lost_create_is_found_by_its_label_with_its_addresses() -> None:
@@ -323,9 +323,9 @@ def test_a_lost_create_is_found_by_its_label_with_its_addresses() -> None:
         await upcloud.create_node("twin", **RECIPE)
         simulator.faults.append(LostAnswer(on="POST /server"))
         found = await upcloud.create_node("twin", **RECIPE)
-        assert found.id == list(simulator.servers)[-1]
+        assert found.id == list(simulator.world.servers)[-1]
         assert found.public_ips
-        assert len(simulator.servers) == 2
+        assert len(simulator.world.servers) == 2
 
     run(scenario())
 
@@ -358,7 +358,7 @@ def test_a_node_is_destroyed_whatever_it_does(when: str) -> None:
             await upcloud.wait_until(node, NodeState.STOPPED)
         stops = simulator.calls["POST /server/{uuid}/stop"]
         await upcloud.destroy_node(node, ex_backups="delete")
-        assert not simulator.servers
+        assert not simulator.world.servers
         assert simulator.calls["POST /server/{uuid}/stop"] - stops == {"booting": 2, "running": 1, "stopped": 0}[when]
 
     run(scenario())

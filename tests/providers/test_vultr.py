@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,7 +31,7 @@ from aiocloud.http.retry import Retry
 from aiocloud.models import KeyPair, NodeAuthPassword, NodeAuthSSHKey, NodeState
 from aiocloud.providers.vultr import Vultr
 from aiocloud.providers.vultr.shapes import MARK, NODE, SIZE, monthly
-from aiocloud.simulators.base import Answer, LostAnswer
+from aiocloud.simulators.base import Answer, LostAnswer, WorldClock
 from aiocloud.simulators.virtualtime import run
 from aiocloud.simulators.vultr import VultrSimulator
 
@@ -91,7 +92,7 @@ async def test_the_sentences_for_errors_are_understood(status: int, message: str
 
 def test_an_account_that_is_full_is_a_quota_and_is_asked_once() -> None:
     simulator = VultrSimulator()
-    simulator.most = 0
+    simulator.world.most = 0
 
     async def scenario(driver: Vultr) -> None:
         with pytest.raises(QuotaExceededError, match="maximum number"):
@@ -151,7 +152,7 @@ def test_a_node_has_no_address_before_it_has_one_and_shows_no_secret() -> None:
         assert made.public_ips == ()
         assert "default_password" not in made.extra
         assert "kvm" not in made.extra
-        assert made.password == simulator.instances[made.id].password
+        assert made.password == simulator.world.instances[made.id].password
         running = await driver.wait_until(made)
         assert [address.partition(":")[0] for address in running.public_ips][1] == "2001"
         assert running.password is None
@@ -175,7 +176,7 @@ def test_a_price_is_the_regions_where_it_has_one() -> None:
 
 def test_offers_can_be_had_without_a_key_and_say_what_is_in_stock() -> None:
     simulator = VultrSimulator(invented_prices=True)
-    simulator.sold_out.add(("vc2-1c-1gb", "fra"))
+    simulator.world.sold_out.add(("vc2-1c-1gb", "fra"))
 
     async def scenario() -> None:
         async with Vultr.anonymous(transport=simulator) as driver:
@@ -195,6 +196,25 @@ def test_offers_can_be_had_without_a_key_and_say_what_is_in_stock() -> None:
 
     run(scenario())
     assert simulator.calls["GET /snapshots"] == 0
+
+
+def test_the_simulator_tells_the_prices_that_were_recorded_and_their_day() -> None:
+    simulator = VultrSimulator(now=WorldClock(datetime(2021, 9, 1, 12, tzinfo=UTC)))
+
+    async def scenario() -> None:
+        async with Vultr.anonymous(transport=simulator, now=simulator.now) as driver:
+            sizes = {size.id: size.price for size in await driver.list_sizes()}
+            offers = {(offer.size.id, offer.location.id) for offer in await driver.list_offers()}
+        assert len(sizes) == 21
+        told = [sizes[name] for name in ("vc2-1c-1gb", "vhf-12c-48gb")]
+        assert [(price.amount, price.as_of) for price in told if price] == [
+            (Decimal(5), VultrSimulator.as_of),
+            (Decimal(256), VultrSimulator.as_of),
+        ]
+        assert ("vc2-1c-1gb", "sgp") in offers
+        assert ("vhf-12c-48gb", "sgp") not in offers
+
+    run(scenario())
 
 
 async def test_no_key_is_sent_where_there_is_none() -> None:
@@ -281,9 +301,9 @@ def test_a_name_that_can_be_a_hostname_is_one() -> None:
 
     async def scenario(driver: Vultr) -> None:
         made = await driver.create_node("web-1.example.org", **RECIPE)
-        assert simulator.instances[made.id].hostname == "web-1.example.org"
+        assert simulator.world.instances[made.id].hostname == "web-1.example.org"
         made = await driver.create_node("the web, 2", **RECIPE)
-        assert simulator.instances[made.id].hostname == "vultr"
+        assert simulator.world.instances[made.id].hostname == "vultr"
 
     do(scenario, simulator)
 
@@ -325,7 +345,7 @@ def test_a_place_is_needed_before_anything_is_sent() -> None:
 def test_a_node_can_be_made_from_a_snapshot_and_does_not_say_so() -> None:
     simulator = VultrSimulator()
     id_ = "5359435d-0000-4000-8000-0000000000aa"
-    simulator.snapshots[id_] = {"id": id_, "description": "before the storm", "status": "complete", "os_id": 164}
+    simulator.world.snapshots[id_] = {"id": id_, "description": "before the storm", "status": "complete", "os_id": 164}
 
     async def scenario(driver: Vultr) -> None:
         image = next(image for image in await driver.list_images() if image.name == "before the storm")
@@ -346,7 +366,7 @@ def test_keys_are_imported_once_found_by_name_and_forgotten() -> None:
         (pair,) = await driver.list_key_pairs()
         assert pair.name.startswith("aiocloud-")
         named = await driver.create_node("web-9", **RECIPE, auth=KeyPair(id="", name=pair.name))
-        assert simulator.instances[named.id].keys == [f"{KEY} me@quay"]
+        assert simulator.world.instances[named.id].keys == [f"{KEY} me@quay"]
         for _ in range(2):
             await driver.forget_public_key(KEY)
         assert await driver.list_key_pairs() == []
@@ -371,7 +391,7 @@ def test_a_node_is_renamed_tagged_resized_and_rebuilt() -> None:
         assert (await driver.ex_rename_node(node, "web-2")).name == "web-2"
         assert dict((await driver.ex_set_tags(node, {"role": "db"})).tags) == {"role": "db"}
         await driver.ex_set_firewall(node, "f")
-        assert simulator.instances[node.id].firewall == "f"
+        assert simulator.world.instances[node.id].firewall == "f"
         assert (await driver.ex_set_firewall(node, None)).extra["firewall_group_id"] == ""
         assert (await driver.ex_resize_node(node, "vc2-2c-4gb")).state is NodeState.PENDING
         node = await driver.wait_until(node)
@@ -379,7 +399,7 @@ def test_a_node_is_renamed_tagged_resized_and_rebuilt() -> None:
         with pytest.raises(InvalidRequestError, match="Invalid plan"):
             await driver.ex_resize_node(node, "vc2-1c-1gb")
         again = await driver.ex_rebuild_node(node)
-        assert again.password == simulator.instances[node.id].password
+        assert again.password == simulator.world.instances[node.id].password
         await driver.wait_until(node)
         other = await driver.ex_rebuild_node(node, "2625")
         assert (other.image, other.password != again.password) == ("2625", True)

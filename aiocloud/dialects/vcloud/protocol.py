@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,7 +11,6 @@ import anyio
 
 from aiocloud.errors import (
     ApiError,
-    CloudError,
     ConflictError,
     InvalidCredsError,
     MalformedResponseError,
@@ -143,21 +142,9 @@ ERRORS = ErrorTable(
 )
 
 
-def is_busy(error: CloudError) -> bool:
+def is_busy(error: ConflictError) -> bool:
     """Whether it was refused only because a task runs, so that it may be asked again."""
-    return isinstance(error, ConflictError) and (error.code == "BUSY_ENTITY" or "pending task" in error.message)
-
-
-async def patiently(call: Callable[[], Awaitable[T]], patience: float = PATIENCE) -> T:
-    """What `call` gives, once no other task is in its way; the refusal if one still is after `patience` seconds."""
-    end = anyio.current_time() + patience
-    while True:
-        try:
-            return await call()
-        except ConflictError as error:
-            if not is_busy(error) or anyio.current_time() + 5.0 > end:
-                raise
-            await anyio.sleep(5.0)
+    return error.code == "BUSY_ENTITY" or "pending task" in error.message
 
 
 async def finish(http: Client, payload: Any, patience: float = PATIENCE) -> None:

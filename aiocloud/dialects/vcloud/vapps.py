@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 import anyio
 
 from aiocloud.creation import Creation
-from aiocloud.dialects.vcloud.protocol import PATIENCE, finish, many, patiently, write
+from aiocloud.dialects.vcloud.protocol import PATIENCE, finish, is_busy, many, write
 from aiocloud.driver import PowerControl, segment
+from aiocloud.driver.patience import patiently
 from aiocloud.errors import ConflictError, NotFoundError
 from aiocloud.http.client import Client
 from aiocloud.mapping import Shape, dig
@@ -59,7 +60,7 @@ class VAppDriver(PowerControl):
         async def ask() -> Any:
             return await self.http.call(method, path, **document(root, body))
 
-        await finish(self.http, await patiently(ask, patience), patience)
+        await finish(self.http, await patiently(ask, wait=patience, busy=is_busy), patience)
 
     async def _delete(self, node: Node | str, patience: float) -> None:
         try:

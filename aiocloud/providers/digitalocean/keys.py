@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from aiocloud.accounts import Account, Environment
-from aiocloud.driver import KeyPairs, NodeAuth, segment
-from aiocloud.driver.keypairs import name_for_key, same_key
-from aiocloud.errors import ConfigurationError, ConflictError, NotFoundError
+from aiocloud.driver import LabelledKeys, NodeAuth, segment
+from aiocloud.driver.keypairs import name_for_key
+from aiocloud.errors import ConfigurationError, NotFoundError
 from aiocloud.http.client import Client
 from aiocloud.http.paging import Pager
 from aiocloud.models import KeyPair, Location, NodeAuthSSHKey
 from aiocloud.providers.digitalocean.wire import KEY_PAIR
 
 
-class Keys(KeyPairs):
+class Keys(LabelledKeys):
     """The account's SSH keys, by name. No key can be there twice, but a name can."""
 
     http: Client
@@ -26,14 +26,6 @@ class Keys(KeyPairs):
         """The account's SSH keys."""
         return self.http.list("/account/keys", KEY_PAIR, items="ssh_keys")
 
-    async def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:
-        """Add a public key to the account. Names need not be unique there, but ours are."""
-        try:
-            await self.get_key_pair(name)
-        except NotFoundError:
-            return await self._add_key(name, key_material)
-        raise ConflictError(f"a key pair {name!r} is there already", provider=self.provider, account=self.account)
-
     async def delete_key_pair(self, key_pair: KeyPair | str) -> None:
         """Remove the key of that name."""
         known = await self.get_key_pair(key_pair) if isinstance(key_pair, str) else key_pair
@@ -41,7 +33,7 @@ class Keys(KeyPairs):
 
     async def forget_public_key(self, public_key: str, *, location: Location | str | None = None) -> None:
         """Remove the key from the account, if `create_node` has put it there."""
-        pair = same_key(await self.list_key_pairs(), public_key)
+        pair = await self._key_of(public_key)
         if pair is not None and pair.name == name_for_key(public_key):
             with suppress(NotFoundError):
                 await self.delete_key_pair(pair)
@@ -59,20 +51,10 @@ class Keys(KeyPairs):
                 return []
         return [int(pair.id) if pair.id.isdecimal() else pair.id]
 
-    async def _add_key(self, name: str, public_key: str) -> KeyPair:
-        body = {"name": name, "public_key": public_key.strip()}
+    async def _add_key(self, name: str, key_material: str) -> KeyPair:
+        body = {"name": name, "public_key": key_material.strip()}
         answer = await self.http.call("POST", "/account/keys", json=body)
         return self.http.read(KEY_PAIR, answer.get("ssh_key"))
-
-    async def _known_key(self, public_key: str) -> KeyPair:
-        if (pair := same_key(await self.list_key_pairs(), public_key)) is not None:
-            return pair
-        try:
-            return await self._add_key(name_for_key(public_key), public_key)
-        except ConflictError:  # somebody else was faster
-            if (pair := same_key(await self.list_key_pairs(), public_key)) is None:
-                raise
-            return pair
 
 
 def doctl_accounts(environment: Environment) -> Iterable[Account]:

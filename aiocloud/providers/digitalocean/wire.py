@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from math import ceil
 from typing import Any
 
 from aiocloud.errors import CapacityError, ConfigurationError, ConflictError, InvalidRequestError, QuotaExceededError
 from aiocloud.geography import located
 from aiocloud.http.client import Api
 from aiocloud.http.errors import ErrorTable
-from aiocloud.http.paging import NumberedPaging, Page
+from aiocloud.http.paging import CountedPaging
 from aiocloud.http.ratelimit import Limits
-from aiocloud.mapping import Shape, at, dig, one_of, timestamp
+from aiocloud.mapping import Shape, at, one_of, timestamp
 from aiocloud.models import Image, KeyPair, Location, Node, NodeState, Size
 from aiocloud.values import FrozenMap
 
@@ -63,18 +61,9 @@ ERRORS = ErrorTable(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class CountedPaging(NumberedPaging):
-    """Pages have numbers, and each says under `pages` how many things there are on all of them."""
-
-    def _end(self, page: Page) -> int:
-        things = int(dig(page.payload, self.pages))
-        return self.start + max(1, ceil(things / int(page.params["per_page"])))
-
-
 API = Api(
     base_url="https://api.digitalocean.com/v2",
-    paging=CountedPaging("page", pages="meta.total", size={"per_page": "200"}),
+    paging=CountedPaging(200, total="meta.total"),
     errors=ERRORS,
     limits=Limits(rate=4.0, burst=100),  # 250 requests in a minute, 5000 in an hour
 )

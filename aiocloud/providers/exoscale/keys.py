@@ -44,12 +44,12 @@ class Keys(Zonal, KeyPairs):
     async def _key_names(self, auth: NodeAuth | None) -> list[str]:
         match auth:
             case NodeAuthSSHKey(public_key):
-                return [await self._known_key(public_key)]
+                return [await self._known_name(public_key)]
             case KeyPair(name=name):
                 return [name]
         return []
 
-    async def _known_key(self, public_key: str) -> str:
+    async def _known_name(self, public_key: str) -> str:
         """The name of that key, made known if it is not: keys cannot be compared, so that names must tell them."""
         name = name_for_key(public_key)
         try:

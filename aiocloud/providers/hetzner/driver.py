@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Unpack
@@ -14,8 +13,7 @@ import anyio
 from aiocloud.accounts import Account, Environment
 from aiocloud.creation import Creation, new_token
 from aiocloud.driver import KeyPairs, NodeAuth, Options, PowerControl, id_of, segment
-from aiocloud.driver.keypairs import name_for_key, same_key
-from aiocloud.errors import CloudError, ConfigurationError, ConflictError, NotFoundError, WaitTimeoutError
+from aiocloud.errors import CloudError, ConfigurationError, WaitTimeoutError
 from aiocloud.http.auth import HeaderAuth
 from aiocloud.http.client import Api
 from aiocloud.http.paging import Pager
@@ -254,9 +252,7 @@ class Hetzner(PowerControl, KeyPairs):
 
     async def forget_public_key(self, public_key: str, *, location: Location | str | None = None) -> None:
         """Remove the key from the project, if it is there."""
-        if (pair := same_key(await self.list_key_pairs(), public_key)) is not None:
-            with suppress(NotFoundError):
-                await self.delete_key_pair(pair)
+        await self._forget_key(public_key)
 
     async def _key_ids(self, auth: NodeAuth | None) -> list[int | str]:
         match auth:
@@ -265,17 +261,6 @@ class Hetzner(PowerControl, KeyPairs):
             case KeyPair(name=name):
                 return [_reference((await self.get_key_pair(name)).id)]
         return []
-
-    async def _known_key(self, public_key: str) -> KeyPair:
-        """The key of that material, imported if the project does not have it."""
-        if (pair := same_key(await self.list_key_pairs(), public_key)) is not None:
-            return pair
-        try:
-            return await self.import_key_pair_from_string(name_for_key(public_key), public_key)
-        except ConflictError:  # somebody else was faster
-            if (pair := same_key(await self.list_key_pairs(), public_key)) is None:
-                raise
-            return pair
 
     # ---- what only Hetzner has ----
 

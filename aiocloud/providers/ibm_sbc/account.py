@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, TypeVar, Unpack
 
 from aiocloud.driver import KeyPairs, NodeAuth, Options, Retired, id_of, segment
-from aiocloud.driver.keypairs import name_for_key, same_key
 from aiocloud.errors import ConfigurationError, MalformedResponseError
 from aiocloud.http.auth import HeaderAuth
 from aiocloud.http.client import Api
@@ -75,15 +74,13 @@ class SmartCloudAccount(KeyPairs):
 
     async def forget_public_key(self, public_key: str, *, location: Location | str | None = None) -> None:
         """Remove the key from the account, if it is there."""
-        if (pair := same_key(await self.list_key_pairs(), public_key)) is not None:
-            await self.delete_key_pair(pair)
+        await self._forget_key(public_key)
 
     async def _key_name(self, auth: NodeAuth | None) -> str | None:
         """A key as a create wants it: the name of one that is stored."""
         match auth:
             case NodeAuthSSHKey(public_key) | KeyPair(public_key=str(public_key)):
-                known = same_key(await self.list_key_pairs(), public_key)
-                return (known or await self.import_key_pair_from_string(name_for_key(public_key), public_key)).name
+                return (await self._known_key(public_key)).name
             case KeyPair(name=name):
                 return name
         return None

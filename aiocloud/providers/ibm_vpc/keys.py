@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from aiocloud.driver import KeyPairs, NodeAuth, segment
-from aiocloud.driver.keypairs import name_for_key, same_key
-from aiocloud.errors import ConflictError, NotFoundError
+from aiocloud.driver.keypairs import find_or_add, name_for_key, same_key
+from aiocloud.errors import NotFoundError
 from aiocloud.http.client import Client
 from aiocloud.http.paging import Pager
 from aiocloud.models import KeyPair, Location, NodeAuthSSHKey
@@ -23,7 +23,7 @@ class Keys(Regional, KeyPairs):
 
     async def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:
         """Make a public key, RSA or Ed25519, known in the first region. Neither name nor key can be there twice."""
-        return await self._add_key(self.ex_client(self._home), name, key_material)
+        return await self._key_added(self.ex_client(self._home), name, key_material)
 
     async def delete_key_pair(self, key_pair: KeyPair | str) -> None:
         """Remove the key of that name from the first region."""
@@ -37,7 +37,7 @@ class Keys(Regional, KeyPairs):
             with suppress(NotFoundError):
                 await http.call("DELETE", f"/keys/{segment(pair)}")
 
-    async def _add_key(self, http: Client, name: str, key: str) -> KeyPair:
+    async def _key_added(self, http: Client, name: str, key: str) -> KeyPair:
         kind = "ed25519" if key.startswith("ssh-ed25519") else "rsa"
         body = {"name": name, "public_key": key.strip(), "type": kind}
         return http.read(KEY_PAIR, await http.call("POST", "/keys", json=body))
@@ -45,24 +45,17 @@ class Keys(Regional, KeyPairs):
     async def _key_ids(self, http: Client, auth: NodeAuth | None) -> list[str]:
         match auth:
             case NodeAuthSSHKey(public_key) | KeyPair(public_key=str(public_key)):
-                return [(await self._known_key(http, public_key)).id]
+                name = name_for_key(public_key)
+                known = await find_or_add(
+                    lambda: _key_of(http, public_key), lambda: self._key_added(http, name, public_key)
+                )
+                return [known.id]
             case KeyPair(name=name):
                 found = [pair async for pair in http.list("/keys", KEY_PAIR, items="keys") if pair.name == name]
                 if not found:
                     raise self._missing(f"no key pair {name!r}")
                 return [found[0].id]
         return []
-
-    async def _known_key(self, http: Client, public_key: str) -> KeyPair:
-        """The key of that material, imported if the region does not have it."""
-        if (pair := await _key_of(http, public_key)) is not None:
-            return pair
-        try:
-            return await self._add_key(http, name_for_key(public_key), public_key)
-        except ConflictError:  # somebody else was faster
-            if (pair := await _key_of(http, public_key)) is None:
-                raise
-            return pair
 
 
 async def _key_of(http: Client, public_key: str) -> KeyPair | None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
-from math import ceil
 from pathlib import Path
 from typing import Any, Self, TypeVar, Unpack
 
@@ -17,7 +15,7 @@ from aiocloud.errors import ConfigurationError, NotFoundError
 from aiocloud.http.auth import HeaderAuth
 from aiocloud.http.client import Api
 from aiocloud.http.message import Response
-from aiocloud.http.paging import Page, Pager, Paging, Params
+from aiocloud.http.paging import CountedPaging, Pager, Params
 from aiocloud.http.together import together
 from aiocloud.mapping import raw
 from aiocloud.models import Location, Node
@@ -33,36 +31,9 @@ LIMIT = 100
 """Things on a page: the most that the API gives."""
 
 
-@dataclass(frozen=True, slots=True)
-class CountedPaging(Paging):
-    """Pages have numbers, and a header or the body says how many `items` there are in all.
-
-    Where neither does, a page that is not full is the last. `size` is the parameter for the length of a page.
-    """
-
-    items: str
-    size: str
-
-    def first(self) -> Params:
-        """The first page, as long as can be."""
-        return {"page": "1", self.size: str(LIMIT)}
-
-    def following(self, page: Page) -> Params | None:
-        """The next number, up to the last."""
-        number, total = int(page.params["page"]), self._total(page)
-        more = number * LIMIT < total if total is not None else len(page.payload[self.items]) >= LIMIT
-        return {**page.params, "page": str(number + 1)} if more else None
-
-    def rest(self, first: Page) -> Iterable[Params] | None:
-        """All the numbers after the first."""
-        total = self._total(first)
-        if total is None:
-            return None
-        return ({**first.params, "page": str(number)} for number in range(2, ceil(total / LIMIT) + 1))
-
-    def _total(self, page: Page) -> int | None:
-        told = page.response.headers.get("X-Total-Count") or page.payload.get("total_count")
-        return int(told) if told is not None else None
+def pages_of(items: str, size: str) -> CountedPaging:
+    """How a list is paged: its length is in a header or in the body, or nowhere."""
+    return CountedPaging(LIMIT, total="total_count", size=size, header="X-Total-Count", items=items)
 
 
 class Zonal(Driver):
@@ -136,7 +107,7 @@ class Zonal(Driver):
     def _list(self, zone: str, items: str, shape: Callable[..., T], **params: str) -> Pager[T]:
         """A list of a zone."""
         known = {"project": self.project_id} if self.project_id else {}
-        paging = CountedPaging(items, "per_page")
+        paging = pages_of(items, "per_page")
         return self.http.list(path_of(zone, items), shape, items=items, params={**known, **params}, paging=paging)
 
     def _table(self, zone: str, path: str, shape: Callable[..., T]) -> Pager[T]:
@@ -150,11 +121,11 @@ class Zonal(Driver):
                 payload = {**payload, "servers": [{"id": name, **row} for name, row in rows.items()]}
             return response, payload
 
-        return self.http.pager(fetch, shape, items="servers", paging=CountedPaging("servers", "per_page"))
+        return self.http.pager(fetch, shape, items="servers", paging=pages_of("servers", "per_page"))
 
     def _all(self, path: str, items: str, shape: Callable[..., T], **params: str) -> Pager[T]:
         """A list of what is not in a zone."""
-        return self.http.list(path, shape, items=items, params=params, paging=CountedPaging(items, "page_size"))
+        return self.http.list(path, shape, items=items, params=params, paging=pages_of(items, "page_size"))
 
     async def _server(self, node: Node | str) -> Any:
         """A server as the API tells it; a bare id is looked for in all zones, if there are several."""

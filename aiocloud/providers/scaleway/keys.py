@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from aiocloud.driver import KeyPairs, NodeAuth, segment
-from aiocloud.errors import ConflictError, NotFoundError
+from aiocloud.driver import LabelledKeys, NodeAuth, segment
 from aiocloud.http.paging import Pager
 from aiocloud.models import KeyPair, NodeAuthSSHKey
 from aiocloud.providers.scaleway.account import Zonal
@@ -12,7 +11,7 @@ from aiocloud.providers.scaleway.shapes import KEY_PAIR, KEY_TAG
 PATH = "/iam/v1alpha1/ssh-keys"
 
 
-class Keys(Zonal, KeyPairs):
+class Keys(Zonal, LabelledKeys):
     """Keys that every new node of the project lets in."""
 
     def list_key_pairs(self) -> Pager[KeyPair]:
@@ -20,15 +19,10 @@ class Keys(Zonal, KeyPairs):
         known = {"project_id": self.project_id} if self.project_id else {}
         return self._all(PATH, "ssh_keys", KEY_PAIR, **known)
 
-    async def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:
-        """Add a public key to the project. Names need not be unique here, but ours are."""
-        try:
-            await self.get_key_pair(name)
-        except NotFoundError:
-            body = {"name": name, "public_key": key_material.strip(), "project_id": self.project_id}
-            wanted = {key: value for key, value in body.items() if value is not None}
-            return self.http.read(KEY_PAIR, await self.http.call("POST", PATH, json=wanted))
-        raise ConflictError(f"a key pair {name!r} is there already", provider=self.provider, account=self.account)
+    async def _add_key(self, name: str, key_material: str) -> KeyPair:
+        body = {"name": name, "public_key": key_material.strip(), "project_id": self.project_id}
+        wanted = {key: value for key, value in body.items() if value is not None}
+        return self.http.read(KEY_PAIR, await self.http.call("POST", PATH, json=wanted))
 
     async def delete_key_pair(self, key_pair: KeyPair | str) -> None:
         """Remove the key of that name from the project."""

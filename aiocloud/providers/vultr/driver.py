@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Unpack
 
 from aiocloud.accounts import Account, Environment
 from aiocloud.creation import Creation, new_token
-from aiocloud.driver import KeyPairs, NodeAuth, Options, PowerControl, id_of, segment
-from aiocloud.driver.keypairs import name_for_key, same_key
-from aiocloud.errors import ConfigurationError, ConflictError, NotFoundError
+from aiocloud.driver import LabelledKeys, NodeAuth, Options, PowerControl, id_of, segment
+from aiocloud.errors import ConfigurationError
 from aiocloud.http.auth import HeaderAuth
 from aiocloud.http.client import Api
 from aiocloud.http.paging import Pager, TokenPaging
@@ -40,7 +38,7 @@ Json = Mapping[str, Any]
 HOSTNAME = re.compile(r"(?=.{1,63}$)[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
-class Vultr(PowerControl, KeyPairs):
+class Vultr(PowerControl, LabelledKeys):
     """Needs an API key, or nothing at all for sizes, prices, places and public images.
 
     `region` is where nodes are made that name no location. Tags are words there: ours are written `key=value`.
@@ -264,14 +262,6 @@ class Vultr(PowerControl, KeyPairs):
         """The account's SSH keys."""
         return self.http.list("/ssh-keys", KEY_PAIR, items="ssh_keys")
 
-    async def import_key_pair_from_string(self, name: str, key_material: str) -> KeyPair:
-        """Add a public key to the account. Names need not be unique at Vultr, but ours are."""
-        try:
-            await self.get_key_pair(name)
-        except NotFoundError:
-            return await self._add_key(name, key_material)
-        raise ConflictError(f"a key pair {name!r} is there already", provider=self.provider, account=self.account)
-
     async def delete_key_pair(self, key_pair: KeyPair | str) -> None:
         """Remove the key of that name from the account."""
         known = await self.get_key_pair(key_pair) if isinstance(key_pair, str) else key_pair
@@ -279,19 +269,16 @@ class Vultr(PowerControl, KeyPairs):
 
     async def forget_public_key(self, public_key: str, *, location: Location | str | None = None) -> None:
         """Remove the key from the account, if it is there."""
-        if (pair := same_key(await self.list_key_pairs(), public_key)) is not None:
-            with suppress(NotFoundError):
-                await self.delete_key_pair(pair)
+        await self._forget_key(public_key)
 
-    async def _add_key(self, name: str, key: str) -> KeyPair:
-        payload = await self.http.call("POST", "/ssh-keys", json={"name": name, "ssh_key": key.strip()})
+    async def _add_key(self, name: str, key_material: str) -> KeyPair:
+        payload = await self.http.call("POST", "/ssh-keys", json={"name": name, "ssh_key": key_material.strip()})
         return self.http.read(KEY_PAIR, dig(payload, "ssh_key"))
 
     async def _key_ids(self, auth: NodeAuth | None) -> list[str]:
         match auth:
             case NodeAuthSSHKey(public_key) | KeyPair(public_key=str(public_key)):
-                known = same_key(await self.list_key_pairs(), public_key)
-                return [(known or await self._add_key(name_for_key(public_key), public_key)).id]
+                return [(await self._known_key(public_key)).id]
             case KeyPair(name=name):
                 return [(await self.get_key_pair(name)).id]
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from aiocloud.simulators.digitalocean.wire import Answer, Call, Json, listing, not_found
@@ -44,11 +45,17 @@ def _size(slug: str, memory: int, vcpus: int, disk: int, transfer: float, monthl
     }
 
 
-# The first is that of the examples in DigitalOcean's API description; of the others, all but the slug is invented.
+PRICED = date(2020, 10, 15)
+"""The day of the prices that are DigitalOcean's own."""
+REAL_PRICES = frozenset({"s-1vcpu-1gb"})
+"""Sizes whose prices are DigitalOcean's: as in an answer of GET /v2/droplets with a droplet that was made on that day,
+recorded in the tests of Apache Libcloud (libcloud/test/compute/fixtures/digitalocean_v2/list_nodes.json)."""
+
+# The first is the real one; of the others, all but the slug is invented.
 SIZES: dict[str, Json] = {
     size["slug"]: size
     for size in (
-        _size("s-1vcpu-1gb", 1024, 1, 25, 1.0, 5.0, 0.00743999984115362),
+        _size("s-1vcpu-1gb", 1024, 1, 25, 1.0, 5.0, 0.00744),
         _size("s-1vcpu-2gb", 2048, 1, 50, 2.0, 10.0, 0.01487999968230724),
         _size("s-2vcpu-2gb", 2048, 2, 60, 3.0, 15.0, 0.02232000045478344),
         _size("s-2vcpu-4gb", 4096, 2, 80, 4.0, 20.0, 0.02975999936461448),
@@ -100,7 +107,8 @@ def offered(world: World, size: str, region: str) -> bool:
 
 def size_payload(world: World, size: Json) -> Json:
     """A size as the API shows it: without the regions in which it is sold out."""
-    hidden = () if world.invented_prices else ("price_monthly", "price_hourly")
+    told = world.invented_prices or size["slug"] in REAL_PRICES
+    hidden = () if told else ("price_monthly", "price_hourly")
     shown = {word: value for word, value in size.items() if word not in hidden}
     return {**shown, "regions": [region for region in OPEN if offered(world, size["slug"], region)]}
 

@@ -62,9 +62,11 @@ class DigitalOceanSimulator(Simulator):
     endpoint = "https://api.digitalocean.com/v2"
     creates = "POST /droplets"
     proof = "token"
+    as_of = catalogue.PRICED
     facts = (
-        "Regions, slugs of sizes and images are DigitalOcean's, disks and traffic of most sizes are invented; no prices"
-        " are told, since none here would be DigitalOcean's."
+        "Regions, slugs of sizes and images are DigitalOcean's, disks and traffic of most sizes are invented. The "
+        "price of s-1vcpu-1gb is that of 2020-10-15, recorded in the tests of Apache Libcloud; no others are told, "
+        "since none here would be DigitalOcean's."
     )
 
     def __init__(

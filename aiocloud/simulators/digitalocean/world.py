@@ -11,7 +11,7 @@ from itertools import count
 from aiocloud.simulators.digitalocean.catalogue import IMAGES
 from aiocloud.simulators.digitalocean.wire import Json, stamp
 
-BEFORE = datetime(2026, 1, 1, tzinfo=UTC)
+BEFORE = datetime(2020, 1, 1, tzinfo=UTC)
 """When everything was made that was there from the start."""
 
 # A range that belongs to nobody (RFC 2544), so that a stray connection reaches no stranger.

@@ -1,11 +1,12 @@
 """Locations, server types and images.
 
-The names, sizes and places are Hetzner's of 2026, as far as they are here; the ids of types and images and all prices
-are invented.
+The names, sizes and places are Hetzner's of 2026, as far as they are here; the ids of types and images are invented,
+and so are all prices but those in `REAL_PRICES`.
 """
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -37,6 +38,11 @@ TIB = 2**40
 TRAFFIC = {"eu-central": 20 * TIB, "us-east": TIB, "us-west": TIB, "ap-southeast": TIB // 2}
 FACTORS = {"eu-central": Decimal("1"), "us-east": Decimal("1.25"), "us-west": Decimal("1.25")}
 VAT = Decimal("1.19")
+PRICED = date(2026, 5, 27)
+"""The day of the prices that are Hetzner's own."""
+REAL_PRICES = {("cx33", "fsn1"): (Decimal("0.0104"), Decimal("6.49"))}
+"""Net prices an hour and a month, by type and place: as GET /v1/pricing gave them for fsn1, told in the message of
+https://github.com/devantler-tech/platform/commit/cb791c6f with the exchange rate of that day."""
 
 
 def _type(id_: int, name: str, cores: int, memory: float, disk: int, hour: str, places: Any, **more: Any) -> Json:
@@ -51,7 +57,7 @@ def _type(id_: int, name: str, cores: int, memory: float, disk: int, hour: str, 
         "storage_type": "local",
         "cpu_type": "shared",
         "architecture": "x86",
-        "prices": [_price(place, Decimal(hour)) for place in places],
+        "prices": [_price(name, place, Decimal(hour)) for place in places],
         "locations": [
             {"id": LOCATIONS[place]["id"], "name": place, "available": True, "recommended": True, "deprecation": None}
             for place in places
@@ -63,13 +69,14 @@ def _type(id_: int, name: str, cores: int, memory: float, disk: int, hour: str, 
     }
 
 
-def _price(place: str, hour: Decimal) -> Json:
+def _price(type_: str, place: str, invented: Decimal) -> Json:
     zone = LOCATIONS[place]["network_zone"]
-    net = hour * FACTORS.get(zone, Decimal("1.5"))
+    usual = invented * FACTORS.get(zone, Decimal("1.5"))
+    hour, month = REAL_PRICES.get((type_, place), (usual, usual * 624))
     return {
         "location": place,
-        "price_hourly": _net_and_gross(net),
-        "price_monthly": _net_and_gross(net * 624),
+        "price_hourly": _net_and_gross(hour),
+        "price_monthly": _net_and_gross(month),
         "included_traffic": TRAFFIC[zone],
         "price_per_tb_traffic": _net_and_gross(Decimal("1")),
     }
@@ -132,6 +139,11 @@ IMAGES: dict[int, Json] = {
         start=300_000_001,
     )
 }
+
+
+def told_prices(type_: Json, *, invented: bool) -> list[Json]:
+    """The prices of a type that are told: Hetzner's own, or all."""
+    return [each for each in type_["prices"] if invented or (type_["name"], each["location"]) in REAL_PRICES]
 
 
 def location_of(reference: Any) -> Json | None:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from aiocloud.http.message import Request, Response
 from aiocloud.simulators.base import Simulator
-from aiocloud.simulators.hetzner.catalogue import LOCATIONS, SERVER_TYPES
+from aiocloud.simulators.hetzner.catalogue import LOCATIONS, PRICED, SERVER_TYPES, told_prices
 from aiocloud.simulators.hetzner.wire import Json, RefusedError, invalid, missing, page, reply, selected
 from aiocloud.simulators.hetzner.world import Server, World, checked_labels, sold_out
 from aiocloud.simulators.ssh import Machine
@@ -26,9 +26,11 @@ class HetznerSimulator(Simulator):
     endpoint = "https://api.hetzner.cloud/v1"
     creates = "POST /servers"
     proof = "token"
+    as_of = PRICED
     facts = (
-        "Locations, server types and images bear Hetzner's names and sizes of 2026, as far as they are here; no "
-        "prices are told, since none here would be Hetzner's."
+        "Locations, server types and images bear Hetzner's names and sizes of 2026, as far as they are here. The price "
+        "of cx33 in fsn1 is what the API told on 2026-05-27 (github.com/devantler-tech/platform); no others are told, "
+        "since none here would be Hetzner's."
     )
 
     def __init__(
@@ -207,7 +209,7 @@ def _as_sold(world: World, row: Json) -> Json:
         {**each, "available": each["available"] and (row["name"], each["name"]) not in world.sold_out}
         for each in row["locations"]
     ]
-    return {**row, "locations": places, "prices": row["prices"] if world.invented_prices else []}
+    return {**row, "locations": places, "prices": told_prices(row, invented=world.invented_prices)}
 
 
 def _locations(world: World, call: Call) -> Answered:

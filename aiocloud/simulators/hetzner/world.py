@@ -68,7 +68,7 @@ class World:
     """One project with all that is in it. `boot` tells the seconds from creation to running.
 
     `sold_out` holds pairs of a type's and a location's name. `failing` says of commands how their actions end.
-    `most` is how many servers the project may have. With `invented_prices`, types have some.
+    `most` is how many servers the project may have. With `invented_prices`, all types have prices.
     """
 
     now: Callable[[], datetime]
