@@ -11,6 +11,7 @@ import importlib
 import pkgutil
 import warnings
 from enum import StrEnum
+from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -162,12 +163,17 @@ def get_driver(provider: str) -> type[Driver]:
 
 def provider_ids() -> list[str]:
     """The ids of all drivers there are, shipped and plugged in, without importing one."""
-    shipped = {module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")}
-    return sorted(shipped | {entry.name for entry in entry_points(group=PLUGINS)})
+    return sorted(_shipped_ids() | {entry.name for entry in entry_points(group=PLUGINS)})
+
+
+@cache
+def _shipped_ids() -> frozenset[str]:
+    """The modules beside this one."""
+    return frozenset(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 
 
 def _shipped(name: str) -> type[Driver] | None:
-    if name not in {module.name for module in pkgutil.iter_modules(__path__)}:
+    if name not in _shipped_ids():
         return None
     return _driver_in(f"{__name__}.{name}", name)
 
