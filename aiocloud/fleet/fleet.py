@@ -60,7 +60,9 @@ class Fleet:
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.deadline = deadline
-        self._limiter = anyio.CapacityLimiter(concurrency)
+        if concurrency < 1:
+            raise ConfigurationError(f"a fleet's concurrency must be at least 1, not {concurrency}")
+        self._limiter = anyio.Semaphore(concurrency, fast_acquire=True)
         self._session = session
         self._shared: SharedSession | None = None
         self._options = {**(options or {}), "proxy": proxy, "ssl": ssl}

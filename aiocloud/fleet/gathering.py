@@ -48,7 +48,7 @@ class _Outcome:
 
     failures: list[Failure] = field(default_factory=list)
     coverage: list[Coverage] = field(default_factory=list)
-    waiting: list[Scope] = field(default_factory=list)
+    waiting: set[tuple[int, Scope]] = field(default_factory=set)
 
 
 class Gathering(Generic[T]):
@@ -65,7 +65,7 @@ class Gathering(Generic[T]):
         *,
         needs: type[Driver],
         deadline: float | None,
-        limiter: anyio.CapacityLimiter,
+        limiter: anyio.Semaphore,
     ) -> None:
         self._members = members
         self._call = call
@@ -87,7 +87,7 @@ class Gathering(Generic[T]):
     @property
     def waiting(self) -> tuple[Scope, ...]:
         """Who is being asked at this moment; an account stays among them until the last of its parts is done."""
-        return tuple(sorted(self._outcome.waiting, key=str))
+        return tuple(sorted((scope for _, scope in self._outcome.waiting), key=str))
 
     def __await__(self) -> Generator[Any, Any, Report[T]]:
         """The whole answer. Raises nothing for a cloud that fails: that is in the report."""
@@ -169,7 +169,7 @@ class Gathering(Generic[T]):
         timeout = asyncio.timeout(self._deadline)
         watch = _Watch(number, scope, timeout)
         outcome = self._outcome
-        outcome.waiting.append(scope)
+        outcome.waiting.add((number, scope))
         failure: Failure | None = None
         trouble: list[CloudError] = []
         TROUBLE.set(trouble)  # each scope is asked in a task of its own, with which this ends
@@ -190,7 +190,7 @@ class Gathering(Generic[T]):
             # Something in the driver has cancelled a part of it. The task group would pass over that in silence.
             failure = _failure(scope, "bug", RuntimeError("cancelled, by none who may"))
         finally:
-            outcome.waiting.remove(scope)
+            outcome.waiting.remove((number, scope))
         if failure is not None:
             outcome.failures.append(failure)
             watch.status = "failed"

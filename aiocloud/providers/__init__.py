@@ -172,6 +172,7 @@ def _shipped_ids() -> frozenset[str]:
     return frozenset(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 
 
+@cache
 def _shipped(name: str) -> type[Driver] | None:
     if name not in _shipped_ids():
         return None
