@@ -107,9 +107,13 @@ class Gathering(Generic[T]):
         """The items as they come."""
         send, receive = anyio.create_memory_object_stream[Sequence[T]](BUFFER)
 
+        async def pass_on(watch: _Watch, items: Sequence[T]) -> None:
+            with watch.stopped():
+                await send.send(items)
+
         async def feed() -> None:
             with send:
-                await self._run(lambda _, items: send.send(items))
+                await self._run(pass_on)
 
         feeding = asyncio.create_task(feed())
         try:
@@ -129,9 +133,9 @@ class Gathering(Generic[T]):
 
     async def _run(self, sink: Sink[T]) -> None:
         self._outcome = _Outcome()
-        async with anyio.create_task_group() as group:
+        async with asyncio.TaskGroup() as group:
             for number, member in enumerate(self._members):
-                group.start_soon(self._ask, number, member, sink)
+                group.create_task(self._ask(number, member, sink))
 
     async def _ask(self, number: int, member: Member, sink: Sink[T]) -> None:
         """Ask one account, each of its parts for itself."""
@@ -145,9 +149,9 @@ class Gathering(Generic[T]):
                 await self._list(parts[0], watch, sink)
             elif parts:
                 watch.hand_over()
-                async with anyio.create_task_group() as group:
+                async with asyncio.TaskGroup() as group:
                     for part in parts:
-                        group.start_soon(self._ask_part, number, member.scope, part, sink)
+                        group.create_task(self._ask_part(number, member.scope, part, sink))
 
     async def _ask_part(self, number: int, whole: Scope, part: Driver, sink: Sink[T]) -> None:
         async with self._watch(number, Scope(whole.provider, whole.account, part.part)) as watch:
@@ -156,8 +160,7 @@ class Gathering(Generic[T]):
     async def _list(self, driver: Driver, watch: _Watch, sink: Sink[T]) -> None:
         async for page in self._call(driver).pages(8):
             watch.items += len(page)
-            with watch.stopped():
-                await sink(watch, page)
+            await sink(watch, page)
 
     @asynccontextmanager
     async def _watch(self, number: int, scope: Scope) -> AsyncIterator[_Watch]:

@@ -41,8 +41,9 @@ PIECE = 2**18
 class AiohttpTransport:
     """Sends requests through an aiohttp session, and says in our words what goes wrong.
 
-    `session` is shared, or a function that gives an application's own. `proxy` is a URL (http:// or https://, may hold credentials); `ssl` a context for private authorities or client
-    certificates, or False to check no certificate at all.
+    `session` is shared, or a function that gives an application's own. `proxy` is a URL (http:// or https://, may hold
+    credentials); `ssl` a context for private authorities or client certificates, or False to check no certificate at
+    all.
     """
 
     def __init__(
