@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
-import anyio
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -29,7 +28,7 @@ async def together(*calls: Callable[[], Awaitable[Any]]) -> tuple[Any, ...]:
 
     >>> async def double(n: int) -> int:
     ...     return 2 * n
-    >>> anyio.run(lambda: together(lambda: double(1), lambda: double(2)))
+    >>> asyncio.run(together(lambda: double(1), lambda: double(2)))
     (2, 4)
     """
     try:
