@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
-
 T = TypeVar("T")
 A = TypeVar("A")
 B = TypeVar("B")
