@@ -155,7 +155,7 @@ class _Sieve:
             for clause, kept in zip(self._clauses, self._kept, strict=True)
             for offer in kept
         )
-        return tuple(_in_groups(sentences, lambda pair: _place(pair[0]), lambda pair: _within_place(pair[0])))
+        return tuple(_in_groups(sentences, _place, _within_place))
 
 
 def _ranked(offers: Iterable[Offer], cost: Cost) -> tuple[Ranked, ...]:
@@ -201,15 +201,21 @@ def _order(ranked: Ranked) -> tuple[Any, ...]:
         _LAST if size.ram is None else size.ram,
         _LAST if size.vcpus is None else size.vcpus,
         _LAST if size.disk is None else size.disk,
-        *_place(offer),
-        *_within_place(offer),
+        offer.provider,
+        offer.location.id,
+        size.id,
+        offer.account,
+        _ByRepr(offer),
     )
 
 
-_place: Final = attrgetter("provider", "location.id")
+def _place(rejected: tuple[Offer, str]) -> tuple[str, str]:
+    offer, _ = rejected
+    return offer.provider, offer.location.id
 
 
-def _within_place(offer: Offer) -> tuple[Any, ...]:
+def _within_place(rejected: tuple[Offer, str]) -> tuple[Any, ...]:
+    offer, _ = rejected
     return offer.size.id, offer.account, _ByRepr(offer)
 
 
