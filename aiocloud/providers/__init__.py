@@ -6,18 +6,19 @@ through the entry-point group `aiocloud.drivers`.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 import warnings
 from enum import StrEnum
 from functools import cache
-from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Literal, overload
 
 from aiocloud.errors import ConfigurationError, ProviderNotFoundError, RetiredProviderWarning
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from importlib.metadata import EntryPoint
+
     from aiocloud.driver import Driver
     from aiocloud.providers.digitalocean import DigitalOcean
     from aiocloud.providers.dreamcompute import DreamCompute
@@ -163,7 +164,7 @@ def get_driver(provider: str) -> type[Driver]:
 
 def provider_ids() -> list[str]:
     """The ids of all drivers there are, shipped and plugged in, without importing one."""
-    return sorted(_shipped_ids() | {entry.name for entry in entry_points(group=PLUGINS)})
+    return sorted(_shipped_ids() | {entry.name for entry in _plugins()})
 
 
 @cache
@@ -192,7 +193,7 @@ def _driver_in(module_name: str, provider: str) -> type[Driver]:
 def _plugged_in(name: str) -> type[Driver] | None:
     from aiocloud.driver import Driver
 
-    for entry in entry_points(group=PLUGINS, name=name):
+    for entry in _plugins(name=name):
         driver = entry.load()
         if not (isinstance(driver, type) and issubclass(driver, Driver)):
             raise ConfigurationError(f"the entry point {entry.value} of {PLUGINS} is no driver class")
@@ -200,6 +201,15 @@ def _plugged_in(name: str) -> type[Driver] | None:
     return None
 
 
+def _plugins(**which: str) -> Iterable[EntryPoint]:
+    """The drivers of other packages. Whoever wants one of ours does not wait for what finds them."""
+    from importlib.metadata import entry_points
+
+    return entry_points(group=PLUGINS, **which)
+
+
 def _suggestion(name: str) -> str:
+    import difflib  # for a mistake only
+
     near = difflib.get_close_matches(name, provider_ids(), n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(provider_ids())}"
