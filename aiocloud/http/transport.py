@@ -101,13 +101,15 @@ class AiohttpTransport:
         return self._session.room
 
     def _send(self, request: Request, timeout: aiohttp.ClientTimeout) -> _Sending:
-        shared = self._session if isinstance(self._session, SharedSession) else None
-        session = shared.get() if shared else self._session()
+        headers = {"User-Agent": self._user_agent, **request.headers}
+        if isinstance(self._session, SharedSession):
+            session = self._session.get()
+            if self._session.crowded:
+                headers["Connection"] = "close"
+        else:
+            session = self._session()
         if session.closed:
             raise ConnectError("the aiohttp session that was given is closed", retryable=False)
-        headers = {"User-Agent": self._user_agent, **request.headers}
-        if shared and shared.crowded:
-            headers["Connection"] = "close"
         return session.request(
             request.method,
             request.url,

@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Literal, overload
 from aiocloud.errors import ConfigurationError, ProviderNotFoundError, RetiredProviderWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import EntryPoints
 
     from aiocloud.driver import Driver
     from aiocloud.providers.digitalocean import DigitalOcean
@@ -193,7 +192,7 @@ def _driver_in(module_name: str, provider: str) -> type[Driver]:
 def _plugged_in(name: str) -> type[Driver] | None:
     from aiocloud.driver import Driver
 
-    for entry in _plugins(name=name):
+    for entry in _plugins().select(name=name):
         driver = entry.load()
         if not (isinstance(driver, type) and issubclass(driver, Driver)):
             raise ConfigurationError(f"the entry point {entry.value} of {PLUGINS} is no driver class")
@@ -201,11 +200,11 @@ def _plugged_in(name: str) -> type[Driver] | None:
     return None
 
 
-def _plugins(**which: str) -> Iterable[EntryPoint]:
+def _plugins() -> EntryPoints:
     """The drivers of other packages. Whoever wants one of ours does not wait for what finds them."""
     from importlib.metadata import entry_points
 
-    return entry_points(group=PLUGINS, **which)
+    return entry_points(group=PLUGINS)
 
 
 def _suggestion(name: str) -> str:
