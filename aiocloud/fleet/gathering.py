@@ -54,8 +54,9 @@ class _Outcome:
 class Gathering(Generic[T]):
     """A call on many accounts: await it for a `Report`, or read the items while they arrive.
 
-    With `async for`, items come in whatever order the clouds answer, at most a few pages ahead of the reader;
-    afterwards `failures` and `coverage` tell what the report would have told. Leaving the loop stops the calls.
+    With `async for`, items come in whatever order the clouds answer, at most one page of each account that is being
+    asked, and a few more, ahead of the reader: a smaller `concurrency` of the fleet holds fewer. Afterwards `failures`
+    and `coverage` tell what the report would have told. Leaving the loop stops the calls.
     """
 
     def __init__(
