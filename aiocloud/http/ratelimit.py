@@ -78,7 +78,7 @@ class RateLimiter:
         self._paused_until = max(self._paused_until, anyio.current_time() + seconds)
 
     async def _pause_over(self) -> None:
-        while (left := self._paused_until - anyio.current_time()) > 0:
+        while self._paused_until and (left := self._paused_until - anyio.current_time()) > 0:
             if left > LONGEST_PAUSE:
                 message = f"the provider takes no more requests of this account for {left:.0f} s"
                 raise RateLimitReachedError(message, retry_after=left, sent=False)
