@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from aiocloud.http.transport import SharedSession
+from aiocloud.http.session import SharedSession
 from aiocloud.models import KeyPair
 from aiocloud.providers.linode import Linode
 from aiocloud.simulators.linode import LinodeSimulator

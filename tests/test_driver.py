@@ -22,7 +22,7 @@ from aiocloud.errors import (
 )
 from aiocloud.http.client import Api, Client
 from aiocloud.http.message import Request, Response
-from aiocloud.http.transport import SharedSession
+from aiocloud.http.session import SharedSession
 from aiocloud.models import Node, NodeState
 from aiocloud.providers.linode import Linode
 from aiocloud.simulators.server import serve

@@ -11,9 +11,10 @@ from typing import Any
 
 from aiocloud.creation import Left
 from aiocloud.deploy.deploying import Deploying, Maker, Plan
-from aiocloud.deploy.spreading import Spread, within_descriptors
+from aiocloud.deploy.spreading import Spread
 from aiocloud.deploy.steps import leaves
 from aiocloud.errors import AiocloudError, AmbiguousCreateError, ConfigurationError, DeploymentError, NotStartedError
+from aiocloud.http.descriptors import within_descriptors
 from aiocloud.models import Node
 
 log = logging.getLogger("aiocloud")

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from aiocloud.deploy.client import OUTPUT_LIMIT, Completed, OnOutput, Output, SSHClient
 from aiocloud.deploy.connecting import Access, Place, Target, place_of
-from aiocloud.deploy.spreading import Spread, within_descriptors
+from aiocloud.deploy.spreading import Spread
 from aiocloud.deploy.ssh import SSH
 from aiocloud.errors import (
     AiocloudError,
@@ -23,6 +23,7 @@ from aiocloud.errors import (
     SignInError,
     SSHConnectError,
 )
+from aiocloud.http.descriptors import within_descriptors
 from aiocloud.http.together import together
 from aiocloud.models import Node
 

@@ -25,7 +25,7 @@ from aiocloud.values import Secret
 if TYPE_CHECKING:
     import aiohttp  # a type only: the session is imported when the first request is sent
 
-    from aiocloud.http.transport import SharedSession
+    from aiocloud.http.session import SharedSession
 
 
 def utcnow() -> datetime:
@@ -187,13 +187,14 @@ class Driver(ABC):
         return self._transport
 
     def _network(self) -> Handler:
-        from aiocloud.http.transport import AiohttpTransport, SharedSession
+        from aiocloud.http.session import SharedSession
+        from aiocloud.http.transport import AiohttpTransport
 
         session = self._session
         if session is None:
             session = self._own_session = SharedSession()
-        get = session.get if isinstance(session, SharedSession) else lambda: session
-        return AiohttpTransport(get, proxy=self._proxy, ssl=self._ssl)
+        source = session if isinstance(session, SharedSession) else lambda: session
+        return AiohttpTransport(source, proxy=self._proxy, ssl=self._ssl)
 
     def secret(self, value: str | Secret | None, name: str) -> Secret:
         """A credential that is not optional, kept from logs and errors. Raises ConfigurationError without one."""

@@ -7,12 +7,14 @@ import inspect
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, Unpack
 
 import anyio
 
 from aiocloud.deploy.ssh import HowToSignIn, signing_in
 from aiocloud.driver.base import Driver, id_of
+from aiocloud.driver.lookout import Lookout
 from aiocloud.driver.patience import patiently
 from aiocloud.errors import (
     CloudError,
@@ -131,35 +133,37 @@ class Compute(Driver):
         """The node, as soon as it is in one of `states` (running, by default).
 
         Asks every second at first, every `period` seconds later, and at the end once more; a question that fails for a
-        passing reason is asked again. A node that is not to be seen yet is pending for `grace` seconds; one that is
-        gone is terminated, if that is what is waited for. Raises WaitTimeoutError after `timeout` seconds,
-        NodeStateError as soon as the node fails or is terminated instead; both name the node, which still exists.
+        passing reason is asked again. Where many nodes of this driver are waited for, one list tells of all that are
+        still on their way. A node that is not to be seen yet is pending for `grace` seconds; one that is gone is
+        terminated, if that is what is waited for. Raises WaitTimeoutError after `timeout` seconds, NodeStateError as
+        soon as the node fails or is terminated instead; both name the node, which still exists.
         """
         wanted = states or (NodeState.RUNNING,)
         began = anyio.current_time()
         end = began + timeout
         pause = 1.0
         seen: Node | None = None
-        while True:
-            trouble: CloudError | None = None
-            try:
-                with anyio.move_on_after(max(end - anyio.current_time(), LAST_LOOK)):
-                    seen = await self._look(node, wanted, began + grace)
-            except CloudError as error:
-                if not error.retryable:
-                    raise
-                trouble = error
-            if seen is not None and seen.state in wanted:
-                return seen
-            if seen is not None and seen.state in _final(wanted):
-                reason = f": {why}" if (why := self.failure_reason(seen)) else ""
-                raise NodeStateError(f"node {id_of(node)} is {seen.state}{reason}", **self._about(node))
-            if (left := end - anyio.current_time()) <= 0:
-                message = f"node {id_of(node)} is {_state(seen)} after {timeout:g} s, not {' or '.join(wanted)}"
-                because = f". The last question failed: {trouble.reason}" if trouble is not None else ""
-                raise WaitTimeoutError(message + because, **self._about(node)) from trouble
-            await anyio.sleep(min(pause, left))
-            pause = min(period, pause * 1.5)
+        with self._lookout.waiting():
+            while True:
+                trouble: CloudError | None = None
+                try:
+                    with anyio.move_on_after(max(end - anyio.current_time(), LAST_LOOK)):
+                        seen = await self._look(node, wanted, began + grace)
+                except CloudError as error:
+                    if not error.retryable:
+                        raise
+                    trouble = error
+                if seen is not None and seen.state in wanted:
+                    return seen
+                if seen is not None and seen.state in _final(wanted):
+                    reason = f": {why}" if (why := self.failure_reason(seen)) else ""
+                    raise NodeStateError(f"node {id_of(node)} is {seen.state}{reason}", **self._about(node))
+                if (left := end - anyio.current_time()) <= 0:
+                    message = f"node {id_of(node)} is {_state(seen)} after {timeout:g} s, not {' or '.join(wanted)}"
+                    because = f". The last question failed: {trouble.reason}" if trouble is not None else ""
+                    raise WaitTimeoutError(message + because, **self._about(node)) from trouble
+                await anyio.sleep(min(pause, left))
+                pause = min(period, pause * 1.5)
 
     # ---- deployment ----
 
@@ -281,9 +285,13 @@ class Compute(Driver):
 
         await patiently(attempt, wait=wait, period=period)
 
+    @cached_property
+    def _lookout(self) -> Lookout:
+        return Lookout(self)
+
     async def _look(self, node: Node | str, wanted: Sequence[NodeState], patience: float) -> Node | None:
         try:
-            return await self.get_node(node)
+            return await self._lookout.look(node, ends=(*wanted, *_final(wanted)))
         except NotFoundError:
             if NodeState.TERMINATED in wanted:
                 return self._gone(node)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import aiohttp
 
     from aiocloud.deploy.running import OnNodeOutput, Running
-    from aiocloud.http.transport import SharedSession
+    from aiocloud.http.session import SharedSession
 
 T = TypeVar("T")
 
@@ -53,14 +53,16 @@ class Fleet:
         accounts: Iterable[Account | Unusable] = (),
         public: Iterable[str] = (),
         deadline: float | None = 30.0,
-        concurrency: int = 64,
+        concurrency: int = 1000,
         session: aiohttp.ClientSession | None = None,
         proxy: str | None = None,
         ssl: tls.SSLContext | bool = True,
         options: Mapping[str, Any] | None = None,
     ) -> None:
         self.deadline = deadline
-        self._limiter = anyio.CapacityLimiter(concurrency)
+        if concurrency < 1:
+            raise ConfigurationError(f"a fleet's concurrency must be at least 1, not {concurrency}")
+        self._limiter = anyio.Semaphore(concurrency, fast_acquire=True)
         self._session = session
         self._shared: SharedSession | None = None
         self._options = {**(options or {}), "proxy": proxy, "ssl": ssl}
@@ -306,7 +308,7 @@ class Fleet:
 
     def _network(self) -> dict[str, Any]:
         if self._session is None:
-            from aiocloud.http.transport import SharedSession
+            from aiocloud.http.session import SharedSession
 
             self._shared = self._shared or SharedSession()
             return {**self._options, "session": self._shared}

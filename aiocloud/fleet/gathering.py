@@ -48,14 +48,15 @@ class _Outcome:
 
     failures: list[Failure] = field(default_factory=list)
     coverage: list[Coverage] = field(default_factory=list)
-    waiting: list[Scope] = field(default_factory=list)
+    waiting: set[tuple[int, Scope]] = field(default_factory=set)
 
 
 class Gathering(Generic[T]):
     """A call on many accounts: await it for a `Report`, or read the items while they arrive.
 
-    With `async for`, items come in whatever order the clouds answer, at most a few pages ahead of the reader;
-    afterwards `failures` and `coverage` tell what the report would have told. Leaving the loop stops the calls.
+    With `async for`, items come in whatever order the clouds answer, at most one page of each account that is being
+    asked, and a few more, ahead of the reader: a smaller `concurrency` of the fleet holds fewer. Afterwards `failures`
+    and `coverage` tell what the report would have told. Leaving the loop stops the calls.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Gathering(Generic[T]):
         *,
         needs: type[Driver],
         deadline: float | None,
-        limiter: anyio.CapacityLimiter,
+        limiter: anyio.Semaphore,
     ) -> None:
         self._members = members
         self._call = call
@@ -87,7 +88,7 @@ class Gathering(Generic[T]):
     @property
     def waiting(self) -> tuple[Scope, ...]:
         """Who is being asked at this moment; an account stays among them until the last of its parts is done."""
-        return tuple(sorted(self._outcome.waiting, key=str))
+        return tuple(sorted((scope for _, scope in self._outcome.waiting), key=str))
 
     def __await__(self) -> Generator[Any, Any, Report[T]]:
         """The whole answer. Raises nothing for a cloud that fails: that is in the report."""
@@ -107,9 +108,13 @@ class Gathering(Generic[T]):
         """The items as they come."""
         send, receive = anyio.create_memory_object_stream[Sequence[T]](BUFFER)
 
+        async def pass_on(watch: _Watch, items: Sequence[T]) -> None:
+            with watch.stopped():
+                await send.send(items)
+
         async def feed() -> None:
             with send:
-                await self._run(lambda _, items: send.send(items))
+                await self._run(pass_on)
 
         feeding = asyncio.create_task(feed())
         try:
@@ -129,9 +134,9 @@ class Gathering(Generic[T]):
 
     async def _run(self, sink: Sink[T]) -> None:
         self._outcome = _Outcome()
-        async with anyio.create_task_group() as group:
+        async with asyncio.TaskGroup() as group:
             for number, member in enumerate(self._members):
-                group.start_soon(self._ask, number, member, sink)
+                group.create_task(self._ask(number, member, sink))
 
     async def _ask(self, number: int, member: Member, sink: Sink[T]) -> None:
         """Ask one account, each of its parts for itself."""
@@ -145,9 +150,9 @@ class Gathering(Generic[T]):
                 await self._list(parts[0], watch, sink)
             elif parts:
                 watch.hand_over()
-                async with anyio.create_task_group() as group:
+                async with asyncio.TaskGroup() as group:
                     for part in parts:
-                        group.start_soon(self._ask_part, number, member.scope, part, sink)
+                        group.create_task(self._ask_part(number, member.scope, part, sink))
 
     async def _ask_part(self, number: int, whole: Scope, part: Driver, sink: Sink[T]) -> None:
         async with self._watch(number, Scope(whole.provider, whole.account, part.part)) as watch:
@@ -156,8 +161,7 @@ class Gathering(Generic[T]):
     async def _list(self, driver: Driver, watch: _Watch, sink: Sink[T]) -> None:
         async for page in self._call(driver).pages(8):
             watch.items += len(page)
-            with watch.stopped():
-                await sink(watch, page)
+            await sink(watch, page)
 
     @asynccontextmanager
     async def _watch(self, number: int, scope: Scope) -> AsyncIterator[_Watch]:
@@ -169,7 +173,7 @@ class Gathering(Generic[T]):
         timeout = asyncio.timeout(self._deadline)
         watch = _Watch(number, scope, timeout)
         outcome = self._outcome
-        outcome.waiting.append(scope)
+        outcome.waiting.add((number, scope))
         failure: Failure | None = None
         trouble: list[CloudError] = []
         TROUBLE.set(trouble)  # each scope is asked in a task of its own, with which this ends
@@ -190,7 +194,7 @@ class Gathering(Generic[T]):
             # Something in the driver has cancelled a part of it. The task group would pass over that in silence.
             failure = _failure(scope, "bug", RuntimeError("cancelled, by none who may"))
         finally:
-            outcome.waiting.remove(scope)
+            outcome.waiting.remove((number, scope))
         if failure is not None:
             outcome.failures.append(failure)
             watch.status = "failed"

@@ -19,6 +19,7 @@ from aiocloud.models import Location
 TABLE = Path(__file__).with_name("cities.json")
 
 
+@lru_cache(maxsize=4096)
 def coordinates(country: str | None, city: str | None) -> tuple[float, float] | None:
     """The latitude and longitude of a city's centre, in degrees; None for a city that is not in the table.
 

@@ -35,6 +35,7 @@ class Redactor:
 
     def __init__(self, *secrets: Secret | str | None) -> None:
         self._secrets: set[str] = set()
+        self._hidden: list[str] | None = None
         for secret in secrets:
             self.add(secret)
 
@@ -45,7 +46,8 @@ class Redactor:
         """
         text = secret.reveal() if isinstance(secret, Secret) else secret
         if text and len(text) >= 4:
-            self._secrets.update(_forms(text))
+            self._secrets.add(text)
+            self._hidden = None
 
     def clean(self, text: str) -> str:
         """The text without the secrets.
@@ -53,9 +55,16 @@ class Redactor:
         >>> Redactor("tide-and-harbour").clean("no user with key tide-and-harbour")
         'no user with key ***'
         """
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, "***")
+        for form in self._forms():
+            text = text.replace(form, "***")
         return text
+
+    def _forms(self) -> list[str]:
+        """All that is hidden, long before short; made when first asked for, since most drivers never need it."""
+        if self._hidden is None:
+            forms = {form for secret in self._secrets for form in _forms(secret)}
+            self._hidden = sorted(forms, key=len, reverse=True)
+        return self._hidden
 
     def __repr__(self) -> str:
         return "<Redactor>"

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar, overload
 
-import anyio
-
 T = TypeVar("T")
 A = TypeVar("A")
 B = TypeVar("B")
@@ -29,24 +27,18 @@ async def together(*calls: Callable[[], Awaitable[Any]]) -> tuple[Any, ...]:
 
     >>> async def double(n: int) -> int:
     ...     return 2 * n
-    >>> anyio.run(lambda: together(lambda: double(1), lambda: double(2)))
+    >>> asyncio.run(together(lambda: double(1), lambda: double(2)))
     (2, 4)
     """
-    results: dict[int, Any] = {}
-    failures: list[Exception] = []
-
-    async def run(index: int, call: Callable[[], Awaitable[Any]]) -> None:
-        try:
-            results[index] = await call()
-        except Exception as error:
-            failures.append(error)
-            group.cancel_scope.cancel()
-
-    async with anyio.create_task_group() as group:
-        for index, call in enumerate(calls):
-            group.start_soon(run, index, call)
-    if failures:
-        raise failures[0]
-    if len(results) < len(calls):
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(_run(call)) for call in calls]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    if any(task.cancelled() for task in tasks):
         raise asyncio.CancelledError("something else has cancelled one of these calls")
-    return tuple(results[index] for index in range(len(calls)))
+    return tuple(task.result() for task in tasks)
+
+
+async def _run(call: Callable[[], Awaitable[T]]) -> T:
+    return await call()

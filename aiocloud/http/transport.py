@@ -1,20 +1,17 @@
-"""The handler that leaves the process. The only module on the road that imports aiohttp."""
+"""The handler that leaves the process. On the road, only this and its session import aiohttp."""
 
 from __future__ import annotations
 
-import asyncio
 import ssl as tls
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
-from functools import cache
 from typing import TYPE_CHECKING
 
 import aiohttp
 
 from aiocloud.errors import (
     AnswerLostError,
-    ConfigurationError,
     ConnectError,
     MalformedResponseError,
     RequestTimeoutError,
@@ -22,6 +19,7 @@ from aiocloud.errors import (
 )
 from aiocloud.http.errors import ErrorTable
 from aiocloud.http.message import Request, Response
+from aiocloud.http.session import SharedSession
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,60 +38,17 @@ CONNECT_TIMEOUT = 10.0
 PIECE = 2**18
 
 
-@cache
-def default_tls() -> tls.SSLContext:
-    """One context for all connections: loading the authorities anew for each host costs more than the handshake."""
-    return tls.create_default_context()
-
-
-class SharedSession:
-    """An aiohttp session that is opened on first use, and shared by as many drivers as like.
-
-    Connections, DNS answers and the TLS context are used again. `total` bounds the open connections,
-    `per_host` those to one host.
-    """
-
-    def __init__(self, *, total: int = 512, per_host: int = 16) -> None:
-        self._total = total
-        self._per_host = per_host
-        self._session: aiohttp.ClientSession | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._closed = False
-
-    def get(self) -> aiohttp.ClientSession:
-        """The session; needs a running event loop. Raises ConnectError once it was closed."""
-        if self._closed:
-            raise ConnectError("the session was closed: make a new driver, or leave this one open", retryable=False)
-        if self._session is None:
-            self._loop = asyncio.get_running_loop()
-            connector = aiohttp.TCPConnector(
-                limit=self._total, limit_per_host=self._per_host, ttl_dns_cache=300, ssl=default_tls()
-            )
-            self._session = aiohttp.ClientSession(
-                connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=True
-            )
-        if self._loop is not asyncio.get_running_loop():
-            raise ConfigurationError("a session belongs to one event loop: make a driver, or a fleet, for each")
-        return self._session
-
-    async def aclose(self) -> None:
-        """Close it, if it was opened. It is not opened again: nobody would close it then."""
-        self._closed = True
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
-
-
 class AiohttpTransport:
     """Sends requests through an aiohttp session, and says in our words what goes wrong.
 
-    `proxy` is a URL (http:// or https://, may hold credentials); `ssl` a context for private authorities or client
-    certificates, or False to check no certificate at all.
+    `session` is shared, or a function that gives an application's own. `proxy` is a URL (http:// or https://, may hold
+    credentials); `ssl` a context for private authorities or client certificates, or False to check no certificate at
+    all.
     """
 
     def __init__(
         self,
-        session: Callable[[], aiohttp.ClientSession],
+        session: SharedSession | Callable[[], aiohttp.ClientSession],
         *,
         proxy: str | None = None,
         ssl: tls.SSLContext | bool = True,
@@ -112,7 +67,7 @@ class AiohttpTransport:
         """Send, and read the answer to its end. Raises a TransportError where there is none."""
         timeout = aiohttp.ClientTimeout(total=request.timeout, sock_connect=CONNECT_TIMEOUT)
         with self._in_our_words(request):
-            async with self._send(request, timeout) as answer:
+            async with self._room(), self._send(request, timeout) as answer:
                 body = await _read(answer)
                 return Response(status=answer.status, headers=answer.headers, body=body, reason=answer.reason or "")
 
@@ -124,7 +79,7 @@ class AiohttpTransport:
         """
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=request.timeout)
         with self._in_our_words(request):
-            async with self._send(request, timeout) as answer:
+            async with self._room(), self._send(request, timeout) as answer:
                 if not 200 <= answer.status < 300:
                     refusal = Response(status=answer.status, headers=answer.headers, body=await _begin(answer))
                     raise ErrorTable().read(refusal, datetime.now(UTC))
@@ -138,15 +93,28 @@ class AiohttpTransport:
                 if rest:
                     yield _text(rest)
 
+    def _room(self) -> AbstractAsyncContextManager[None]:
+        """Room for one more request; an application's own session keeps its own limits."""
+        if not isinstance(self._session, SharedSession):
+            return nullcontext()
+        self._session.get()  # which says so, if there is none
+        return self._session.room
+
     def _send(self, request: Request, timeout: aiohttp.ClientTimeout) -> _Sending:
-        session = self._session()
+        headers = {"User-Agent": self._user_agent, **request.headers}
+        if isinstance(self._session, SharedSession):
+            session = self._session.get()
+            if self._session.crowded:
+                headers["Connection"] = "close"
+        else:
+            session = self._session()
         if session.closed:
             raise ConnectError("the aiohttp session that was given is closed", retryable=False)
         return session.request(
             request.method,
             request.url,
             data=request.body or None,
-            headers={"User-Agent": self._user_agent, **request.headers},
+            headers=headers,
             allow_redirects=False,
             timeout=timeout,
             proxy=self._proxy,

@@ -132,11 +132,12 @@ async def _network(session: aiohttp.ClientSession | None, transport: Transport |
     if transport is not None:
         yield transport
         return
-    from aiocloud.http.transport import AiohttpTransport, SharedSession
+    from aiocloud.http.session import SharedSession
+    from aiocloud.http.transport import AiohttpTransport
 
     shared = SharedSession()
     try:
-        yield AiohttpTransport(lambda: session or shared.get()).lines
+        yield AiohttpTransport(shared if session is None else lambda: session).lines
     finally:
         await shared.aclose()
 

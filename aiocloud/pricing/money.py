@@ -68,10 +68,15 @@ def rates() -> Rates:
 
 def hourly(price: Price, currency: str, rates: Rates) -> Decimal | None:
     """What a price is by the hour in `currency`; None when no rate is known. A month has 730 hours."""
-    amount = rates.convert(price.amount, price.currency, currency)
-    if amount is None or price.per == "hour":
-        return amount
-    return amount / HOURS_PER_MONTH
+    return by_the_hour(price.amount, price.currency, price.per, currency, rates)
+
+
+def by_the_hour(amount: Decimal, of: str, per: str, currency: str, rates: Rates) -> Decimal | None:
+    """The same for the parts of a price: an amount `of` a currency, `per` hour or month."""
+    converted = rates.convert(amount, of, currency)
+    if converted is None or per == "hour":
+        return converted
+    return converted / HOURS_PER_MONTH
 
 
 def check_code(code: str, known: Iterable[str] = ()) -> None:

@@ -6,17 +6,18 @@ through the entry-point group `aiocloud.drivers`.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import pkgutil
 import warnings
 from enum import StrEnum
-from importlib.metadata import entry_points
+from functools import cache
 from typing import TYPE_CHECKING, Literal, overload
 
 from aiocloud.errors import ConfigurationError, ProviderNotFoundError, RetiredProviderWarning
 
 if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
+
     from aiocloud.driver import Driver
     from aiocloud.providers.azure import Azure
     from aiocloud.providers.digitalocean import DigitalOcean
@@ -170,12 +171,18 @@ def get_driver(provider: str) -> type[Driver]:
 
 def provider_ids() -> list[str]:
     """The ids of all drivers there are, shipped and plugged in, without importing one."""
-    shipped = {module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")}
-    return sorted(shipped | {entry.name for entry in entry_points(group=PLUGINS)})
+    return sorted(_shipped_ids() | {entry.name for entry in _plugins()})
 
 
+@cache
+def _shipped_ids() -> frozenset[str]:
+    """The modules beside this one."""
+    return frozenset(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
+
+
+@cache
 def _shipped(name: str) -> type[Driver] | None:
-    if name not in {module.name for module in pkgutil.iter_modules(__path__)}:
+    if name not in _shipped_ids():
         return None
     return _driver_in(f"{__name__}.{name}", name)
 
@@ -193,7 +200,7 @@ def _driver_in(module_name: str, provider: str) -> type[Driver]:
 def _plugged_in(name: str) -> type[Driver] | None:
     from aiocloud.driver import Driver
 
-    for entry in entry_points(group=PLUGINS, name=name):
+    for entry in _plugins().select(name=name):
         driver = entry.load()
         if not (isinstance(driver, type) and issubclass(driver, Driver)):
             raise ConfigurationError(f"the entry point {entry.value} of {PLUGINS} is no driver class")
@@ -201,6 +208,15 @@ def _plugged_in(name: str) -> type[Driver] | None:
     return None
 
 
+def _plugins() -> EntryPoints:
+    """The drivers of other packages. Whoever wants one of ours does not wait for what finds them."""
+    from importlib.metadata import entry_points
+
+    return entry_points(group=PLUGINS)
+
+
 def _suggestion(name: str) -> str:
+    import difflib  # for a mistake only
+
     near = difflib.get_close_matches(name, provider_ids(), n=3, cutoff=0.6)
     return f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(provider_ids())}"

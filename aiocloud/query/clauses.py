@@ -56,12 +56,15 @@ def hourly_in(currency: str, rates: money.Rates) -> Cost:
     equal whichever way they were converted; remembered, since many offers share a price.
     """
 
-    @functools.lru_cache(maxsize=50_000)
-    def cost(price: Price) -> Decimal | None:
-        if price.currency != currency and not {price.currency, currency} <= set(rates.table):
+    @functools.lru_cache(maxsize=100_000)
+    def by_the_hour(amount: Decimal, of: str, per: str) -> Decimal | None:
+        if of != currency and not {of, currency} <= set(rates.table):
             return None
-        exact = money.hourly(price, currency, rates)
+        exact = money.by_the_hour(amount, of, per, currency, rates)
         return None if exact is None else exact.quantize(_ROUNDED, ROUND_HALF_EVEN)
+
+    def cost(price: Price) -> Decimal | None:
+        return by_the_hour(price.amount, price.currency, price.per)
 
     return cost
 

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from decimal import Decimal
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from aiocloud.errors import ConfigurationError
+from aiocloud.models import Offer
 from aiocloud.pricing import money
 from aiocloud.query.clauses import clauses_of, hourly_in, plain
 from aiocloud.values import FrozenMap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from aiocloud.models import Offer
+    from aiocloud.query.clauses import Clause, Cost
     from aiocloud.query.query import Query
 
-_Priced: TypeAlias = "tuple[Decimal, Offer]"
+T = TypeVar("T")
 
 _LAST: Final = math.inf
-_identity: Final = attrgetter("provider", "location.id", "size.id", "account")
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """An offer that passed, and what an hour of it costs in the query's currency, to ten decimals."""
 
     offer: Offer
@@ -106,58 +105,118 @@ def select(
         raise ConfigurationError(f"top {top} is not understood: give how many of the ranked to keep, 1 or more")
     cost = hourly_in(query.currency, rates or money.rates())
     clauses = clauses_of(query, cost)
-    counts = Counter[str]()
-    rejected: list[tuple[Offer, str]] = []
-    matched = 0
-
-    def passing() -> Iterator[_Priced]:
-        nonlocal matched
-        for offer in offers:
-            for clause in clauses:
-                if clause.rejects(offer):
-                    counts[clause.kind] += 1
-                    if keep_rejected:
-                        rejected.append((offer, clause.sentence(offer)))
-                    break
-            else:
-                matched += 1
-                yield cost(offer.price), offer  # type: ignore[arg-type, misc]  # the clauses saw to a price
-
-    ranked = sorted(passing(), key=_order) if top is None else _cheapest(top, passing())
-    rejected.sort(key=lambda pair: (*_identity(pair[0]), _ByRepr(pair[0])))
+    sieve = _Sieve(clauses, keep_rejected=keep_rejected)
+    passing = sieve.passing(offers)
+    ranked = _ranked(passing, cost) if top is None else _cheapest(top, passing, cost)
     return Selection(
         query=query,
-        ranked=tuple(Ranked(offer, hourly) for hourly, offer in ranked),
-        matched=matched,
-        rejected=tuple(rejected),
-        counts=FrozenMap({clause.kind: counts[clause.kind] for clause in clauses if counts[clause.kind]}),
+        ranked=ranked,
+        matched=sieve.matched,
+        rejected=sieve.rejected(),
+        counts=FrozenMap(sieve.counts()),
     )
 
 
-def _cheapest(top: int, priced: Iterable[_Priced]) -> list[_Priced]:
+class _Sieve:
+    """Lets offers pass that no clause rejects, and counts, or keeps, the others."""
+
+    def __init__(self, clauses: Sequence[Clause], *, keep_rejected: bool) -> None:
+        self._clauses = clauses
+        self._keep = keep_rejected
+        self._caught = [0] * len(clauses)
+        self._kept: list[list[Offer]] = [[] for _ in clauses]
+        self.matched = 0
+
+    def passing(self, offers: Iterable[Offer]) -> Iterator[Offer]:
+        """The offers that pass, as they come."""
+        tests = [(number, clause.rejects) for number, clause in enumerate(self._clauses)]
+        for offer in offers:
+            for number, rejects in tests:
+                if rejects(offer):
+                    self._caught[number] += 1
+                    if self._keep:
+                        self._kept[number].append(offer)
+                    break
+            else:
+                self.matched += 1
+                yield offer
+
+    def counts(self) -> dict[str, int]:
+        """How many each kind of clause has caught, in the order of the clauses."""
+        counts = Counter[str]()
+        for clause, caught in zip(self._clauses, self._caught, strict=True):
+            counts[clause.kind] += caught
+        return {kind: count for kind, count in counts.items() if count}
+
+    def rejected(self) -> tuple[tuple[Offer, str], ...]:
+        """The offers that were kept, each with its sentence, in the order of what identifies them."""
+        sentences = (
+            (offer, clause.sentence(offer))
+            for clause, kept in zip(self._clauses, self._kept, strict=True)
+            for offer in kept
+        )
+        return tuple(_in_groups(sentences, _place, _within_place))
+
+
+def _ranked(offers: Iterable[Offer], cost: Cost) -> tuple[Ranked, ...]:
+    """All of them in order. `cost` knows a price for each, or they had not passed."""
+    priced = (Ranked(offer, cost(offer.price)) for offer in offers)  # type: ignore[arg-type]  # as above
+    return tuple(_in_groups(priced, attrgetter("hourly"), _order))
+
+
+def _cheapest(top: int, offers: Iterable[Offer], cost: Cost) -> tuple[Ranked, ...]:
     """The first `top` in order. What costs more than the last of them so far is dropped at once."""
-    best: list[_Priced] = []
+    best: list[Offer] = []
     limit = Decimal("Infinity")
-    for pair in priced:
-        if pair[0] <= limit:
-            best.append(pair)
+    for offer in offers:
+        if cost(offer.price) <= limit:  # type: ignore[arg-type, operator]  # the clauses saw to a price
+            best.append(offer)
             if len(best) >= 2 * top + 100:
-                best = sorted(best, key=_order)[:top]
-                limit = best[-1][0]
-    return sorted(best, key=_order)[:top]
+                first = _ranked(best, cost)[:top]
+                best = [ranked.offer for ranked in first]
+                limit = first[-1].hourly
+    return _ranked(best, cost)[:top]
 
 
-def _order(priced: _Priced) -> tuple[Any, ...]:
-    hourly, offer = priced
+def _in_groups(items: Iterable[T], first: Callable[[T], Any], then: Callable[[T], Any]) -> Iterator[T]:
+    """The items in the order of `first`, and of `then` where that is the same.
+
+    Most items share their `first` with others: to sort each group for itself takes far fewer comparisons, of
+    shorter keys, than to sort them all.
+    """
+    groups: defaultdict[Any, list[T]] = defaultdict(list)
+    for item in items:
+        groups[first(item)].append(item)
+    for key in sorted(groups):
+        group = groups.pop(key)
+        group.sort(key=then)
+        yield from group
+
+
+def _order(ranked: Ranked) -> tuple[Any, ...]:
+    """How offers of one price are ordered."""
+    offer = ranked.offer
     size = offer.size
     return (
-        hourly,
         _LAST if size.ram is None else size.ram,
         _LAST if size.vcpus is None else size.vcpus,
         _LAST if size.disk is None else size.disk,
-        *_identity(offer),
+        offer.provider,
+        offer.location.id,
+        size.id,
+        offer.account,
         _ByRepr(offer),
     )
+
+
+def _place(rejected: tuple[Offer, str]) -> tuple[str, str]:
+    offer, _ = rejected
+    return offer.provider, offer.location.id
+
+
+def _within_place(rejected: tuple[Offer, str]) -> tuple[Any, ...]:
+    offer, _ = rejected
+    return offer.size.id, offer.account, _ByRepr(offer)
 
 
 class _ByRepr:

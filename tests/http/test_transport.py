@@ -26,7 +26,8 @@ from aiocloud.errors import (
     TLSError,
 )
 from aiocloud.http.message import Handler, Request, Response, headers_of
-from aiocloud.http.transport import LONGEST_LINE, PIECE, AiohttpTransport, SharedSession
+from aiocloud.http.session import SharedSession
+from aiocloud.http.transport import LONGEST_LINE, PIECE, AiohttpTransport
 from aiocloud.simulators.server import serve
 
 
@@ -39,7 +40,7 @@ async def session() -> AsyncIterator[SharedSession]:
 
 @pytest.fixture
 def transport(session: SharedSession) -> AiohttpTransport:
-    return AiohttpTransport(session.get)
+    return AiohttpTransport(session)
 
 
 @asynccontextmanager
@@ -194,7 +195,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused_and_one_that_is_
     async with serve(hello, tls=server_side) as base:
         with pytest.raises(TLSError, match="pass `ssl`"):
             await transport(get(base))
-        trusting = AiohttpTransport(session.get, ssl=client_side)
+        trusting = AiohttpTransport(session, ssl=client_side)
         assert (await trusting(get(base))).body == b"hello"
 
 
@@ -225,7 +226,7 @@ async def grumpy_proxy() -> AsyncIterator[str]:
 async def test_a_proxy_that_refuses_is_named_without_its_password(session: SharedSession) -> None:
     async with grumpy_proxy() as proxy:
         with pytest.raises(ConnectError, match="407") as caught:
-            await AiohttpTransport(session.get, proxy=proxy)(get("https://api.example/"))
+            await AiohttpTransport(session, proxy=proxy)(get("https://api.example/"))
     assert not caught.value.retryable
     assert "canary-secret" not in _told(caught.value)
 
@@ -233,7 +234,7 @@ async def test_a_proxy_that_refuses_is_named_without_its_password(session: Share
 @pytest.mark.parametrize("proxy", ["nowhere:canary-secret@", "http://kim:canary-secret@", "ftp://kim:canary-secret@h"])
 async def test_a_proxy_that_is_no_url_is_told_without_its_password(session: SharedSession, proxy: str) -> None:
     with pytest.raises(ConnectError) as caught:
-        await AiohttpTransport(session.get, proxy=proxy)(get("https://api.example/"))
+        await AiohttpTransport(session, proxy=proxy)(get("https://api.example/"))
     assert "canary-secret" not in _told(caught.value)
 
 
