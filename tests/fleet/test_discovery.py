@@ -12,8 +12,10 @@ from aiocloud.fleet import Fleet
 from aiocloud.fleet.discovery import discover
 from aiocloud.http.message import Request, Response
 from aiocloud.http.redact import SECRET_HEADERS
+from aiocloud.simulators.azure import AzureSimulator
 from aiocloud.simulators.base import Simulator
 from aiocloud.simulators.linode import LinodeSimulator
+from aiocloud.simulators.ovh import OVHSimulator
 from aiocloud.simulators.scaleway import ScalewaySimulator
 from aiocloud.simulators.vultr import VultrSimulator
 
@@ -151,6 +153,8 @@ def test_who_tells_prices_to_anybody_is_asked_without_an_account(tmp_path: Path)
 async def test_on_a_machine_without_any_account_the_clouds_that_tell_anybody_answer(tmp_path: Path) -> None:
     clouds: dict[str, Simulator] = {
         "api.linode.com": LinodeSimulator(),
+        "eu.api.ovh.com": OVHSimulator(),
+        "prices.azure.com": AzureSimulator(),
         "api.scaleway.com": ScalewaySimulator(),
         "api.vultr.com": VultrSimulator(),
     }
@@ -163,9 +167,10 @@ async def test_on_a_machine_without_any_account_the_clouds_that_tell_anybody_ans
     fleet = Fleet.from_env(environment(tmp_path), options={"transport": transport})
     async with fleet:
         report = await fleet.list_offers()
-        assert {scope.provider for scope in fleet.public_scopes} == {"ec2", "linode", "scaleway", "vultr"}
+    everybody = {"azure", "ec2", "linode", "ovh", "scaleway", "vultr"}
     assert report.failures == ()
-    assert {offer.provider for offer in report.items} == {"ec2", "linode", "scaleway", "vultr"}
+    assert {scope.provider for scope in fleet.public_scopes} == everybody
+    assert {offer.provider for offer in report.items} == everybody
     assert keys == []
 
 

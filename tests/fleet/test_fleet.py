@@ -162,7 +162,7 @@ def test_cancelling_a_call_leaves_no_task() -> None:
 
 
 def test_a_reader_who_dawdles_bounds_what_is_held() -> None:
-    """Pages wait for the reader: with 40 pages to come, only as many as fit between are asked for."""
+    """Pages wait for the reader: with 40 pages to come, only as many as fit between are asked for, and a few ahead."""
     many = world(20_000)
 
     async def go() -> int:
@@ -174,7 +174,7 @@ def test_a_reader_who_dawdles_bounds_what_is_held() -> None:
                 return many.calls["GET /linode/instances"]
         return 0
 
-    assert 1 <= run(go()) <= 32
+    assert 1 <= run(go()) <= 33
 
 
 def test_accounts_cost_nothing_until_they_are_asked() -> None:

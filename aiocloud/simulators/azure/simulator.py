@@ -153,7 +153,7 @@ class AzureSimulator(Simulator):
         profile = node.body["properties"].get("osProfile") or {}
         keys = ((profile.get("linuxConfiguration") or {}).get("ssh") or {}).get("publicKeys") or ()
         return SSHMachine(
-            id=node.vm_id,
+            id=_with_a_small_group(node.id),  # as those know it who have read a list, where groups are in capitals
             name=node.name,
             running=self.world.status(node) == "running",
             users=tuple(dict.fromkeys(["root", "aiocloud", str(profile.get("adminUsername") or "root")])),
@@ -278,3 +278,7 @@ def _route(text: str) -> tuple[str, tuple[str, ...]]:
         if found := pattern.fullmatch(text):
             return name, tuple(unquote(each) for each in found.groups())
     return "", ()
+
+
+def _with_a_small_group(resource: str) -> str:
+    return re.sub("(?<=/resourceGroups/)[^/]+", lambda group: group[0].lower(), resource, flags=re.IGNORECASE)
