@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import get_running_loop
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -169,7 +170,7 @@ class Gathering(Generic[T]):
 
         The mistakes of a driver do, too: it may be anybody's, and what all other clouds answered is not lost for it.
         """
-        began = anyio.current_time()
+        began = get_running_loop().time()
         timeout = asyncio.timeout(self._deadline)
         watch = _Watch(number, scope, timeout)
         outcome = self._outcome
@@ -199,7 +200,7 @@ class Gathering(Generic[T]):
             outcome.failures.append(failure)
             watch.status = "failed"
         if watch.status is not None:
-            seconds = anyio.current_time() - began
+            seconds = get_running_loop().time() - began
             outcome.coverage.append(Coverage(scope=scope, status=watch.status, items=watch.items, seconds=seconds))
 
 
@@ -244,7 +245,7 @@ class _Watch:
         if when is None:
             yield
             return
-        began = anyio.current_time()
+        began = get_running_loop().time()
         self.timeout.reschedule(None)
         yield
-        self.timeout.reschedule(when + anyio.current_time() - began)
+        self.timeout.reschedule(when + get_running_loop().time() - began)

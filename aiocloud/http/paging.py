@@ -222,6 +222,14 @@ class OffsetPaging(Paging):
         return total if total >= int(page.params["offset"]) + _length(page) else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Pages that came together, and whether there is anything to be asked for after them."""
+
+    pages: Sequence[Page]
+    more: bool
+
+
 def _length(page: Page) -> int:
     return len(page.payload) if isinstance(page.payload, Sequence) else 0
 
@@ -312,25 +320,26 @@ class _Reading(Generic[T]):
         async with aclosing(self._batches(window)) as batches:
             batch = await anext(batches, None)
             while batch is not None:
-                if window == 1:  # who may leave at any item asks for no more than he reads
-                    found, following = await self._read_all(batch), None
-                else:
+                following: _Batch | CloudError | None = None
+                if window > 1 and batch.more:
                     following, found = await together(partial(self._ahead, batches), partial(self._read_all, batch))
+                else:  # who may leave at any item asks for no more than he reads
+                    found = await self._read_all(batch)
                 for items in found:
                     yield items
                 if isinstance(following, CloudError):
                     raise following
-                batch = await anext(batches, None) if window == 1 else following
+                batch = following or await anext(batches, None)
 
-    async def _ahead(self, batches: AsyncIterator[Sequence[Page]]) -> Sequence[Page] | CloudError | None:
+    async def _ahead(self, batches: AsyncIterator[_Batch]) -> _Batch | CloudError | None:
         """The pages after those that are read meanwhile, or why there are none: what is there is handed out first."""
         try:
             return await anext(batches, None)
         except CloudError as error:
             return error
 
-    async def _read_all(self, pages: Sequence[Page]) -> Sequence[Sequence[T]]:
-        return [await self._read(page) for page in pages]
+    async def _read_all(self, batch: _Batch) -> Sequence[Sequence[T]]:
+        return [await self._read(page) for page in batch.pages]
 
     async def _read(self, page: Page) -> Sequence[T]:
         unread = iter(self.read(page.payload))
@@ -343,23 +352,22 @@ class _Reading(Generic[T]):
         await sleep(0)
         return list(islice(unread, SLICE))
 
-    def _is_empty(self, page: Page) -> bool:
-        return next(iter(self.read(page.payload)), _NONE) is _NONE
-
-    async def _batches(self, window: int) -> AsyncGenerator[Sequence[Page], None]:
+    async def _batches(self, window: int) -> AsyncGenerator[_Batch, None]:
         """The pages, as many together as come at once. Where pages are places in the list, empty ones are its end."""
         page = await self._get(self.paging.first())
         rest = self._told(lambda: self.paging.rest(page))
         numbered = rest is not None
-        yield [page]
-        if rest is not None and window > 1:
-            ahead = iter(rest)
-            while wanted := list(islice(ahead, window)):
-                batch = [each for each in await self._get_all(wanted) if each is not None]
-                yield batch
-                if len(batch) < len(wanted) or all(map(self._is_empty, batch)):
-                    return
-                page = batch[-1]
+        ahead = iter(rest) if rest is not None and window > 1 else iter(())
+        wanted = list(islice(ahead, window))
+        yield _Batch([page], bool(wanted) or self._leads_on(page))
+        while wanted:
+            batch = [each for each in await self._get_all(wanted) if each is not None]
+            ends = len(batch) < len(wanted) or all(map(self._is_empty, batch))
+            wanted = list(islice(ahead, window))
+            yield _Batch(batch, not ends and (bool(wanted) or self._leads_on(batch[-1])))
+            if ends:
+                return
+            page = batch[-1]
         # One after the other; or what was added while the pages that were promised were read.
         seen = {frozenset(page.params.items())}
         while (params := self._following(page)) is not None:
@@ -371,9 +379,22 @@ class _Reading(Generic[T]):
             if later is None:
                 return
             page = later
-            yield [page]
-            if numbered and self._is_empty(page):
+            ends = numbered and self._is_empty(page)
+            yield _Batch([page], not ends and self._leads_on(page))
+            if ends:
                 return
+
+    def _is_empty(self, page: Page) -> bool:
+        try:
+            return next(iter(self.read(page.payload)), _NONE) is _NONE
+        except CloudError:
+            return False  # nor is it in order, as whoever reads it will be told
+
+    def _leads_on(self, page: Page) -> bool:
+        try:
+            return self._following(page) is not None
+        except CloudError:
+            return True  # to a page that cannot be asked for: what there is is handed out first
 
     async def _get(self, params: Params) -> Page:
         response, payload = await self.fetch(params)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import re
+from asyncio import get_running_loop
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,10 +76,10 @@ class RateLimiter:
 
     def pause(self, seconds: float) -> None:
         """Let nothing out for so long."""
-        self._paused_until = max(self._paused_until, anyio.current_time() + seconds)
+        self._paused_until = max(self._paused_until, get_running_loop().time() + seconds)
 
     async def _pause_over(self) -> None:
-        while self._paused_until and (left := self._paused_until - anyio.current_time()) > 0:
+        while self._paused_until and (left := self._paused_until - get_running_loop().time()) > 0:
             if left > LONGEST_PAUSE:
                 message = f"the provider takes no more requests of this account for {left:.0f} s"
                 raise RateLimitReachedError(message, retry_after=left, sent=False)
@@ -86,7 +87,7 @@ class RateLimiter:
             await anyio.sleep(left * (1 + 0.1 * self._jitter()))
 
     async def _take_token(self, rate: float) -> None:
-        now = anyio.current_time()
+        now = get_running_loop().time()
         elapsed = max(0.0, now - self._refilled) if self._refilled is not None else 0.0
         self._tokens = min(float(self.limits.burst), self._tokens + elapsed * rate)
         self._refilled = now

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from asyncio import get_running_loop
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Retry:
 
     async def __call__(self, request: Request, send: Handler) -> Response:
         """A layer: sends until it succeeds, until repeating cannot help, or until time is up."""
-        began = anyio.current_time()
+        began = get_running_loop().time()
         attempt = 1
         doubtful = False
         trouble = TROUBLE.get()
@@ -52,7 +53,7 @@ class Retry:
                 if not self.may_help(request, error):
                     raise
                 pause = self.pause(attempt, error)
-                over = anyio.current_time() - began + pause > self.total
+                over = get_running_loop().time() - began + pause > self.total
                 if attempt >= self.attempts or over:
                     error.exhausted = True
                     raise

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+from asyncio import get_running_loop
 
-import anyio
 from yarl import URL
 
 from aiocloud.errors import CloudError
@@ -25,7 +25,7 @@ class WireLog:
         """Send, and note what became of it."""
         if not log.isEnabledFor(logging.DEBUG):
             return await send(request)
-        began = anyio.current_time()
+        began = get_running_loop().time()
         try:
             response = await send(request)
         except CloudError as error:
@@ -44,7 +44,7 @@ class WireLog:
             self._url(request.url),
             self._headers(request.headers),
             outcome,
-            1000 * (anyio.current_time() - began),
+            1000 * (get_running_loop().time() - began),
         )
 
     def _url(self, url: URL) -> str:

@@ -6,13 +6,13 @@ Long lists are made of its calls: called field by field, a shape costs twice as 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from aiocloud.mapping.reading import NEEDED, At, Several
 
-PAIRS = {"ips": ("public_ips", "private_ips")}
-"""Fields that are read together, since one look tells both."""
+PAIRS = {"ips": ("public_ips", "private_ips"), "coordinates": ("latitude", "longitude")}
+"""Fields that are read together, since one look tells both, or neither."""
 
 
 class Source:
@@ -39,9 +39,10 @@ class Source:
         self._lines.append(f" if {value} is None: {value} = missing({name!r}, context, {self._name(default)})")
         self._values[name] = value
 
-    def read_pair(self, names: Iterable[str], read: Callable[[Any], Any]) -> None:
+    def read_pair(self, names: Sequence[str], read: Callable[[Any], Any]) -> None:
         """A line for several fields that are read together."""
-        value = self._line(f"{self._name(_short(read))}(payload)")
+        none = self._name((None,) * len(names))
+        value = self._line(f"{self._name(_short(read))}(payload) or {none}")
         self._values |= {name: f"{value}[{place}]" for place, name in enumerate(names)}
 
     def take(self, name: str, default: Any) -> None:

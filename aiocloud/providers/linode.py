@@ -19,7 +19,7 @@ from aiocloud.errors import (
     NotFoundError,
     QuotaExceededError,
 )
-from aiocloud.geography import located
+from aiocloud.geography import coordinates
 from aiocloud.http.auth import HeaderAuth
 from aiocloud.http.client import Api
 from aiocloud.http.errors import ErrorTable
@@ -103,6 +103,14 @@ def _country(code: str) -> str:
     return "GB" if code.lower() == "uk" else code.upper()
 
 
+def _coordinates(code: str | None, label: str | None) -> tuple[float, float] | None:
+    return coordinates(_country(code), _city(label)) if code and label else None
+
+
+def _city(label: str) -> str | None:
+    return label.partition(",")[0].rstrip("0123456789 ") or None  # "Tokyo 2, JP"
+
+
 NODE = Shape(
     Node,
     id=at("id", str),
@@ -138,14 +146,10 @@ LOCATION = Shape(
     id=at("id"),
     name=at("label"),
     country=at("country", _country),
-    city=at("label", lambda label: label.partition(",")[0].rstrip("0123456789 ") or None),  # "Tokyo 2, JP"
+    city=at("label", _city),
+    coordinates=several("country", "label", convert=_coordinates),
 )
 KEY_PAIR = Shape(KeyPair, id=at("id", str), name=at("label"), public_key=at("ssh_key"))
-
-
-def _region(payload: Any, **context: Any) -> Location:
-    """A region, with its city's coordinates, which the API does not tell."""
-    return located(LOCATION(payload, **context))
 
 
 class Linode(PowerControl, KeyPairs):
@@ -204,15 +208,14 @@ class Linode(PowerControl, KeyPairs):
         """The plans, with the prices of that region, or those that hold wherever no other is named."""
         where = id_of(location) if location is not None else None
 
-        async def sizes() -> list[Size]:
-            plans = await self.http.list("/linode/types", SIZE, items="data")
-            return [self._priced(plan, where) for plan in plans]
+        def priced(payload: Any, **context: Any) -> Size:
+            return SIZE(payload, price=self._price(payload, where), location=where, **context)
 
-        return Pager.of(sizes)
+        return self.http.list("/linode/types", priced, items="data")
 
     def list_locations(self) -> Pager[Location]:
         """The regions."""
-        return self.http.list("/regions", _region, items="data")
+        return self.http.list("/regions", LOCATION, items="data")
 
     def list_offers(self, *, location: Location | str | None = None) -> Pager[Offer]:
         """Every plan in every region that takes it, with the region's price, sold out or not."""
@@ -240,7 +243,7 @@ class Linode(PowerControl, KeyPairs):
         return plans, regions, gone
 
     def _offer(self, plan: Size, place: Location, sold_out: frozenset[tuple[str, str]]) -> Offer:
-        size = self._priced(plan, place.id)
+        size = replace(plan, price=self._price(plan.extra, place.id), location=place.id)
         return Offer(
             provider=self.provider,
             account=self.account,
@@ -250,15 +253,13 @@ class Linode(PowerControl, KeyPairs):
             available=(plan.id, place.id) not in sold_out and place.extra.get("status") in (None, "ok"),
         )
 
-    def _priced(self, plan: Size, region: str | None) -> Size:
-        """The plan with the hourly price of that region."""
-        special = (row for row in plan.extra.get("region_prices") or () if row["id"] == region)
-        fees = next(special, plan.extra.get("price")) or {}
-        hourly = fees.get("hourly")
-        price = None
-        if hourly is not None:
-            price = Price(amount=Decimal(str(hourly)), currency="USD", per="hour", as_of=self.today())
-        return replace(plan, price=price, location=region)
+    def _price(self, plan: Mapping[str, Any], region: str | None) -> Price | None:
+        """What an hour of a plan costs in that region."""
+        special = [row for row in plan.get("region_prices") or () if row["id"] == region]
+        hourly = ((special[0] if special else plan.get("price")) or {}).get("hourly")
+        if hourly is None:
+            return None
+        return Price(amount=Decimal(str(hourly)), currency="USD", per="hour", as_of=self.today())
 
     # ---- nodes ----
 
