@@ -6,7 +6,7 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import reduce
+from functools import partial
 from itertools import repeat
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -53,13 +53,25 @@ class Api:
     sparse: bool = False
 
 
+class _Around:
+    """A handler around a handler. A thousand accounts hold some thousands of these: it is less than a closure."""
+
+    __slots__ = ("_inner", "_layer")
+
+    def __init__(self, layer: Layer, inner: Handler) -> None:
+        self._layer = layer
+        self._inner = inner
+
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        return self._layer(request, self._inner)
+
+
 def stack(layers: Sequence[Layer], transport: Handler) -> Handler:
     """One handler out of layers, the first one outermost."""
-
-    def around(inner: Handler, layer: Layer) -> Handler:
-        return lambda request: layer(request, inner)
-
-    return reduce(around, reversed(layers), transport)
+    handler = transport
+    for layer in reversed(layers):
+        handler = _Around(layer, handler)
+    return handler
 
 
 class Client:
@@ -182,12 +194,14 @@ class Client:
         **options: Any,
     ) -> Pager[T]:
         """A list, read by `shape` (or `mapping.raw`); `items` is the dotted path to the items in each page."""
-
-        async def fetch(page: Params) -> tuple[Response, Any]:
-            response = await self.send("GET", path, params={**(params or {}), **page}, **options)
-            return response, self.outline(response, f"GET {path}")
-
+        fetch = partial(self._page, path, params or {}, options)
         return self.pager(fetch, shape, items=items, paging=paging)
+
+    async def _page(
+        self, path: str, params: Mapping[str, str], options: Mapping[str, Any], page: Params
+    ) -> tuple[Response, Any]:
+        response = await self.send("GET", path, params={**params, **page}, **options)
+        return response, self.outline(response, f"GET {path}")
 
     def pager(
         self,
@@ -198,15 +212,20 @@ class Client:
         paging: Paging | None = None,
     ) -> Pager[T]:
         """A list whose pages `fetch` gets, read by `shape`. `items` may be a function that finds them in a page."""
-
-        def read(payload: Any) -> Iterator[T]:
-            found = items(payload) if callable(items) else self._list(payload, items)
-            if isinstance(found, Undecoded):
-                return self._models(found.parts(keys), shape, found.loader())
-            return self._models(zip(found, repeat(None)), shape, dict)
-
-        keys = keys_of(shape)
+        read = partial(self._read_page, shape, keys_of(shape), items)
         return pager(fetch, read, paging or self.api.paging, stamp=self.errors.stamp)
+
+    def _read_page(
+        self,
+        shape: Callable[..., T],
+        keys: frozenset[str] | None,
+        items: str | Callable[[Any], Iterable[Any]] | None,
+        payload: Any,
+    ) -> Iterator[T]:
+        found = items(payload) if callable(items) else self._list(payload, items)
+        if isinstance(found, Undecoded):
+            return self._models(found.parts(keys), shape, found.loader())
+        return self._models(zip(found, repeat(None)), shape, dict)
 
     def _models(
         self, parts: Iterable[tuple[Any, Any]], shape: Callable[..., T], load: Callable[[Any], Mapping[str, Any]]

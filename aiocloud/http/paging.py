@@ -317,7 +317,12 @@ class _Reading(Generic[T]):
 
     async def pages(self, window: int) -> AsyncIterator[Sequence[T]]:
         """The items, a page at a time."""
-        async with aclosing(self._batches(window)) as batches:
+        first = await self._get(self.paging.first())
+        rest = self._told(self.paging.rest, first)
+        if rest is None and not self._leads_on(first):  # as most lists are
+            yield await self._read(first)
+            return
+        async with aclosing(self._batches(first, rest, window)) as batches:
             batch = await anext(batches, None)
             while batch is not None:
                 following: _Batch | CloudError | None = None
@@ -352,10 +357,8 @@ class _Reading(Generic[T]):
         await sleep(0)
         return list(islice(unread, SLICE))
 
-    async def _batches(self, window: int) -> AsyncGenerator[_Batch, None]:
+    async def _batches(self, page: Page, rest: Iterable[Params] | None, window: int) -> AsyncGenerator[_Batch, None]:
         """The pages, as many together as come at once. Where pages are places in the list, empty ones are its end."""
-        page = await self._get(self.paging.first())
-        rest = self._told(lambda: self.paging.rest(page))
         numbered = rest is not None
         ahead = iter(rest) if rest is not None and window > 1 else iter(())
         wanted = list(islice(ahead, window))
@@ -401,10 +404,7 @@ class _Reading(Generic[T]):
         return Page(params, response, payload)
 
     async def _get_all(self, wanted: Sequence[Params]) -> Sequence[Page | None]:
-        return await together(*[self._getter(params) for params in wanted])
-
-    def _getter(self, params: Params) -> Callable[[], Awaitable[Page | None]]:
-        return lambda: self._get_if_there(params)
+        return await together(*[partial(self._get_if_there, params) for params in wanted])
 
     async def _get_if_there(self, params: Params) -> Page | None:
         """The page; None if the list has become so short that there is none, as its first page tells now."""
@@ -412,16 +412,16 @@ class _Reading(Generic[T]):
             return await self._get(params)
         except NotFoundError:
             first = await self._get(self.paging.first())
-            if params in (self._told(lambda: self.paging.rest(first)) or [params]):
+            if params in (self._told(self.paging.rest, first) or [params]):
                 raise
             return None
 
     def _following(self, page: Page) -> Params | None:
-        return self._told(lambda: self.paging.following(page))
+        return self._told(self.paging.following, page)
 
-    def _told(self, ask: Callable[[], R]) -> R:
+    def _told(self, ask: Callable[[Page], R], page: Page) -> R:
         """What a page tells of the others. Raises PagingError if it makes no sense."""
         try:
-            return ask()
+            return ask(page)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise self.stamp(PagingError("a page does not tell what follows it")) from error
