@@ -42,7 +42,7 @@ class Undecoded(Sequence[Any]):
 class JsonItems(Undecoded):
     """The items of a JSON array, of which this is the text. `whole` decodes one of them."""
 
-    def __init__(self, text: bytes, whole: Callable[[bytes], Any]) -> None:
+    def __init__(self, text: bytes | Raw, whole: Callable[[bytes], Any]) -> None:
         """Raises MsgspecError for what is no array."""
         self._text = text
         self._items = _ITEMS.decode(text)
@@ -140,13 +140,14 @@ def outline_of_json(body: bytes, whole: Callable[[bytes], Any]) -> Any:
     try:
         if body.lstrip().startswith(b"["):
             return JsonItems(body, whole)
-        return {key: _member(bytes(value), whole) for key, value in _OUTLINE.decode(body).items()}
+        return {key: _member(value, whole) for key, value in _OUTLINE.decode(body).items()}
     except (MsgspecError, UnicodeDecodeError):
         return whole(body)
 
 
-def _member(value: bytes, whole: Callable[[bytes], Any]) -> Any:
-    return JsonItems(value, whole) if len(value) > LONG_LIST and value.startswith(b"[") else whole(value)
+def _member(value: Raw, whole: Callable[[bytes], Any]) -> Any:
+    text = memoryview(value)
+    return JsonItems(value, whole) if len(text) > LONG_LIST and text[0] == ord("[") else whole(bytes(text))
 
 
 _OUTLINE = Decoder(dict[str, Raw])

@@ -154,7 +154,7 @@ class AiohttpTransport:
 async def _read(answer: aiohttp.ClientResponse) -> bytes:
     parts: list[bytes] = []
     size = 0
-    async for part in answer.content.iter_chunked(PIECE):
+    async for part in answer.content.iter_any():  # as it comes: a copy less than pieces of one size
         size += len(part)
         if size > LARGEST_BODY:
             raise MalformedResponseError(f"an answer of more than {LARGEST_BODY // 2**20} MiB")
