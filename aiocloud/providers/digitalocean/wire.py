@@ -69,8 +69,7 @@ API = Api(
 )
 
 
-def _addresses(payload: Mapping[str, Any], kind: str) -> tuple[str, ...]:
-    networks = payload.get("networks") or {}
+def _addresses(networks: Mapping[str, Any], kind: str) -> tuple[str, ...]:
     rows = [*(networks.get("v4") or ()), *(networks.get("v6") or ())]
     return tuple(row["ip_address"] for row in rows if row["type"] == kind)
 
@@ -116,8 +115,8 @@ NODE = Shape(
     id=at("id", str),
     name=at("name"),
     state=at("status", one_of(STATES, NodeState.UNKNOWN)),
-    public_ips=lambda payload: _addresses(payload, "public"),
-    private_ips=lambda payload: _addresses(payload, "private"),
+    public_ips=at("networks", lambda networks: _addresses(networks, "public")),
+    private_ips=at("networks", lambda networks: _addresses(networks, "private")),
     size=at("size_slug"),
     image=at("image", image_id),
     location=at("region.slug"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from ipaddress import ip_network
@@ -21,7 +21,7 @@ from aiocloud.errors import (
 )
 from aiocloud.http.errors import ErrorTable
 from aiocloud.http.paging import NumberedPaging, Page, Params
-from aiocloud.mapping import Shape, addresses, at, dig, one_of, timestamp
+from aiocloud.mapping import Shape, addresses, at, dig, one_of, several, timestamp
 from aiocloud.models import Image, KeyPair, Location, Node, NodeState, Size
 from aiocloud.values import FrozenMap
 
@@ -83,15 +83,16 @@ class Pages(NumberedPaging):
 PAGES = Pages("page", pages="meta.pagination.last_page", size={"per_page": "50"})
 
 
-def _public(payload: Mapping[str, Any]) -> tuple[str, ...]:
-    """The IPv4 address, and the first one of the IPv6 network: the one that an image gives itself."""
-    network = dig(payload, "public_net.ipv6.ip")
+def _ips(
+    public: Mapping[str, Any] | None, private: Sequence[Mapping[str, Any]] | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of the public IPv6 network, the first address: the one that an image gives itself."""
+    network = dig(public, "ipv6.ip")
     first = str(ip_network(network, strict=False)[1]) if network else None
-    return addresses([dig(payload, "public_net.ipv4.ip"), first], private=False)
-
-
-def _private(payload: Mapping[str, Any]) -> tuple[str, ...]:
-    return addresses([net.get("ip") for net in payload.get("private_net") or ()], private=True)
+    return (
+        addresses([dig(public, "ipv4.ip"), first], private=False),
+        addresses([net.get("ip") for net in private or ()], private=True),
+    )
 
 
 def _tags(labels: Mapping[str, str]) -> FrozenMap[str]:
@@ -115,12 +116,11 @@ NODE = Shape(
     id=at("id", str),
     name=at("name"),
     state=at("status", one_of(STATES, NodeState.UNKNOWN)),
-    public_ips=_public,
-    private_ips=_private,
+    ips=several("public_net", "private_net", convert=_ips),
     size=at("server_type.name"),
     image=at("image.id", str),
     # The data centre, with the location in it, went in 2026; older answers have nothing else.
-    location=lambda payload: dig(payload, "location.name") or dig(payload, "datacenter.location.name"),
+    location=several("location.name", "datacenter.location.name", convert=lambda place, old: place or old),
     created_at=at("created", timestamp),
     tags=at("labels", _tags),
 )

@@ -16,7 +16,7 @@ from aiocloud.errors import (
 )
 from aiocloud.geography import located
 from aiocloud.http.errors import ErrorTable
-from aiocloud.mapping import Shape, addresses, at, dig, system_in, timestamp
+from aiocloud.mapping import Shape, addresses, at, dig, several, system_in, timestamp
 from aiocloud.models import Image, KeyPair, Location, Node, NodeState, Size
 from aiocloud.values import FrozenMap
 
@@ -61,20 +61,19 @@ ERRORS = ErrorTable(
 )
 
 
-def _state(payload: Mapping[str, Any]) -> NodeState:
+def _state(status: str | None, power_status: str | None, server_status: str | None) -> NodeState:
     """Three fields make a state: the subscription's, the power's, and the server's own."""
-    state = STATUSES.get(payload.get("status") or "", NodeState.UNKNOWN)
+    state = STATUSES.get(status or "", NodeState.UNKNOWN)
     if state is not NodeState.RUNNING:
         return state
-    power = POWER.get(payload.get("power_status") or "", NodeState.UNKNOWN)
+    power = POWER.get(power_status or "", NodeState.UNKNOWN)
     if power is not NodeState.RUNNING:
         return power
-    return SERVER.get(payload.get("server_status") or "", NodeState.UNKNOWN)
+    return SERVER.get(server_status or "", NodeState.UNKNOWN)
 
 
-def _public(payload: Mapping[str, Any]) -> tuple[str, ...]:
+def _public(*found: str | None) -> tuple[str, ...]:
     """The main addresses, as soon as there are any."""
-    found = (payload.get("main_ip"), payload.get("v6_main_ip"))
     return addresses([address for address in found if address not in ("0.0.0.0", "::")], private=False)  # noqa: S104 - it binds nothing
 
 
@@ -93,10 +92,10 @@ NODE = Shape(
     Node,
     hide=("default_password", "kvm"),  # the console's address lets in whoever has it
     id=at("id"),
-    name=lambda payload: payload.get("label") or payload["id"],
-    state=_state,
-    public_ips=_public,
-    private_ips=lambda payload: addresses([payload.get("internal_ip")], private=True),
+    name=several("label", "id", convert=lambda label, number: label or number),
+    state=several("status", "power_status", "server_status", convert=_state),
+    public_ips=several("main_ip", "v6_main_ip", convert=_public),
+    private_ips=at("internal_ip", lambda address: addresses([address], private=True)),
     size=at("plan"),
     image=at("os_id", lambda number: str(number) if number not in NO_IMAGES else None),
     location=at("region"),
