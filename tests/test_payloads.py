@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from aiocloud.mapping import dig
+from aiocloud.mapping import dig, keys_of
 from aiocloud.values import Secret
 
 FOLDER = Path(__file__).parent / "payloads"
@@ -56,3 +56,24 @@ def test_the_payload_becomes_the_model(file: Path) -> None:
     assert golden["source"].startswith("https://")
     model = named(golden["shape"])(payload_of(golden))
     assert {field: plain(getattr(model, field)) for field in golden["expect"]} == golden["expect"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=[str(file.relative_to(FOLDER)) for file in FILES])
+def test_what_a_shape_says_that_it_looks_at_is_all_that_it_looks_at(file: Path) -> None:
+    golden = json.loads(file.read_text("utf-8"))
+    shape, payload = named(golden["shape"]), payload_of(golden)
+    keys = keys_of(shape)
+    if keys is not None:
+        assert shape({key: payload[key] for key in keys if key in payload}) == shape(payload)
+
+
+def test_the_shapes_of_nodes_whose_lists_are_long_say_what_they_look_at() -> None:
+    shapes = {golden["shape"] for golden in (json.loads(file.read_text("utf-8")) for file in FILES)}
+    told = {reference for reference in shapes if keys_of(named(reference)) is not None}
+    assert {reference.partition(":")[0] for reference in told if reference.endswith(":NODE")} >= {
+        "aiocloud.dialects.openstack.shapes",
+        "aiocloud.providers.digitalocean.wire",
+        "aiocloud.providers.hetzner.shapes",
+        "aiocloud.providers.linode",
+        "aiocloud.providers.vultr.shapes",
+    }
