@@ -201,7 +201,7 @@ class Client:
         self, path: str, params: Mapping[str, str], options: Mapping[str, Any], page: Params
     ) -> tuple[Response, Any]:
         response = await self.send("GET", path, params={**params, **page}, **options)
-        return response, self.outline(response, f"GET {path}")
+        return response.head(), self.outline(response, f"GET {path}")
 
     def pager(
         self,

@@ -65,6 +65,10 @@ class Response:
         """The media type without its parameters, in lower case; "" when none was sent."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
+    def head(self) -> Response:
+        """The same without its body: for whoever has read that, and keeps the answer."""
+        return Response(status=self.status, headers=self.headers, reason=self.reason)
+
     def text(self) -> str:
         """The body as text; bytes that are no UTF-8 are replaced."""
         return self.body.decode("utf-8", "replace")

@@ -258,7 +258,7 @@ class Pager(Generic[T]):
                 yield item
 
     def pages(self, window: int = 1) -> AsyncIterator[Sequence[T]]:
-        """The items, a page at a time."""
+        """The items as they come: a page, or a part of a long one, at a time."""
         return self._pages(window)
 
     async def _collect(self) -> list[T]:
@@ -316,11 +316,12 @@ class _Reading(Generic[T]):
     stamp: Callable[[CloudError], CloudError]
 
     async def pages(self, window: int) -> AsyncIterator[Sequence[T]]:
-        """The items, a page at a time."""
+        """The items, a page at a time; in slices, where nothing is on its way meanwhile."""
         first = await self._get(self.paging.first())
         rest = self._told(self.paging.rest, first)
         if rest is None and not self._leads_on(first):  # as most lists are
-            yield await self._read(first)
+            async for items in self._slices(first):
+                yield items
             return
         async with aclosing(self._batches(first, rest, window)) as batches:
             batch = await anext(batches, None)
@@ -328,10 +329,12 @@ class _Reading(Generic[T]):
                 following: _Batch | CloudError | None = None
                 if window > 1 and batch.more:
                     following, found = await together(partial(self._ahead, batches), partial(self._read_all, batch))
+                    for items in found:
+                        yield items
                 else:  # who may leave at any item asks for no more than he reads
-                    found = await self._read_all(batch)
-                for items in found:
-                    yield items
+                    for page in batch.pages:
+                        async for items in self._slices(page):
+                            yield items
                 if isinstance(following, CloudError):
                     raise following
                 batch = following or await anext(batches, None)
@@ -347,15 +350,16 @@ class _Reading(Generic[T]):
         return [await self._read(page) for page in batch.pages]
 
     async def _read(self, page: Page) -> Sequence[T]:
-        unread = iter(self.read(page.payload))
-        items = list(islice(unread, SLICE))
-        while len(items) % SLICE == 0 and (more := await self._after_a_turn(unread)):
-            items += more
-        return items
+        return [item async for items in self._slices(page) for item in items]
 
-    async def _after_a_turn(self, unread: Iterator[T]) -> Sequence[T]:
-        await sleep(0)
-        return list(islice(unread, SLICE))
+    async def _slices(self, page: Page) -> AsyncIterator[Sequence[T]]:
+        """The items of a page, of which no more than a slice is held here."""
+        unread = iter(self.read(page.payload))
+        while items := list(islice(unread, SLICE)):
+            yield items
+            if len(items) < SLICE:
+                return
+            await sleep(0)
 
     async def _batches(self, page: Page, rest: Iterable[Params] | None, window: int) -> AsyncGenerator[_Batch, None]:
         """The pages, as many together as come at once. Where pages are places in the list, empty ones are its end."""

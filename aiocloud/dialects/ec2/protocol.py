@@ -212,7 +212,7 @@ class Query:
         if root not in (f"{action}Response", f"{action}ResponseType"):  # as Eucalyptus says in some places
             what = f"<{root}>{page_title(response)}" if root else "nothing"
             raise self._malformed(f"answered {what} where <{action}Response> should be. Check the endpoint", action)
-        return response, document[root] or {}
+        return response.head(), document[root] or {}
 
     def _malformed(self, message: str, action: str) -> Exception:
         return self.client.errors.stamp(MalformedResponseError(message), action)
