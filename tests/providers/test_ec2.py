@@ -204,7 +204,7 @@ def test_a_stopped_node_is_resized_and_a_running_one_is_not() -> None:
 def test_a_long_list_comes_in_pages_of_a_thousand() -> None:
     async def scenario(ec2: EC2, simulator: EC2Simulator) -> None:
         simulator.populate(2500, region="eu-west-1")
-        asked = []
+        asked: list[str] = []
         async for node in ec2.list_nodes():
             if simulator.calls["DescribeInstances"] > len(asked):
                 asked.append(node.id)
