@@ -13,6 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 from xml.parsers import expat
 
+import msgspec
+
+from aiocloud.http.outlines import outline_of_json
+
 LONG = 64 * 1024
 """From how many bytes on a list is worth being read with more care."""
 
@@ -50,20 +54,15 @@ class Json(Codec):
         """The payload. An empty body is None."""
         if not body.strip():
             return None
-        from msgspec import MsgspecError
-        from msgspec.json import decode
-
         try:
-            return decode(body)
-        except (MsgspecError, UnicodeDecodeError):
+            return msgspec.json.decode(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             return json.loads(body)
 
     def outline(self, body: bytes) -> Any:
         """The payload; of a long list, an item is decoded when it is looked at."""
         if len(body) < LONG:
             return self.decode(body)
-        from aiocloud.http.outlines import outline_of_json
-
         return outline_of_json(body, self.decode)
 
     def encode(self, payload: Any) -> bytes:
