@@ -73,6 +73,8 @@ class NotMeasured:
 
 
 PAGE = Path(__file__).with_name("README.md")
+README = Path(__file__).parents[1] / "README.md"
+QUOTE = "<!-- quoted from benchmarks/README.md by `python -m benchmarks --record` -->\n", "<!-- end of the quote -->"
 MARK = "<!-- what follows is written by `python -m benchmarks --record` -->\n\n"
 
 Line: TypeAlias = Result | NotMeasured
@@ -118,12 +120,20 @@ def as_markdown(lines: Sequence[Line]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def _quoting(page: str, lines: Sequence[Result]) -> str:
+    """The page with what was measured beside something else."""
+    (before, begin, rest), end = page.partition(QUOTE[0]), QUOTE[1]
+    rows = [line.cells()[:5] for line in lines if line.theirs is not None]
+    quote = "\n".join(f"| {' | '.join(row)} |" for row in [COLUMNS[:5], ["---"] * 5, *rows])
+    return f"{before}{begin}\n{machine()}.\n\n{quote}\n\n{end}{rest.partition(end)[2]}"
+
+
 def report(parts: Iterable[Iterable[Line]], *, whole: bool = False) -> int:
     """Print the results; the exit status is 1 when a limit is missed of what could be measured, and not known to be.
 
     With `--markdown` among the program's arguments they are printed for a page; with `--record`, where these are the
-    `whole` of them, written into ours. `--tolerance 1.5` lets limits be missed by so much: other programs on the
-    machine make what is measured in seconds larger.
+    `whole` of them, they are written into ours, and quoted in README. `--tolerance 1.5` lets limits be missed by so
+    much: other programs on the machine make what is measured in seconds larger.
     """
     arguments = argparse.ArgumentParser()
     arguments.add_argument("--markdown", action="store_true", help="print the table for a page")
@@ -143,4 +153,5 @@ def report(parts: Iterable[Iterable[Line]], *, whole: bool = False) -> int:
     print(text, end="")
     if wanted.record and whole:
         PAGE.write_text(PAGE.read_text().partition(MARK)[0] + MARK + text)
+        README.write_text(_quoting(README.read_text(), limited))
     return int(any(line.fails(wanted.tolerance) for line in limited))

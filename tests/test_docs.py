@@ -123,3 +123,11 @@ def test_what_the_readme_says_to_try_first_answers(
     assert found is not None
     assert main(shlex.split(found[1]), today=lambda: TODAY) == 0
     assert capsys.readouterr().out.startswith("Cheapest: ")
+
+
+def test_the_readme_quotes_figures_that_the_benchmarks_have_recorded() -> None:
+    readme, record = (path.read_text("utf-8") for path in (ROOT / "README.md", ROOT / "benchmarks" / "README.md"))
+    quote = readme.partition("<!-- quoted from ")[2].partition("<!-- end of the quote -->")[0]
+    rows = [line.rstrip(" |") for line in quote.splitlines() if line.startswith("| ") and "---" not in line]
+    assert len(rows) > 10
+    assert [row for row in rows if row not in record] == []
