@@ -51,13 +51,14 @@ class Result:
 
     @property
     def verdict(self) -> str:
-        return "" if self.limit is None else "ok" if self.holds else f"missed{self.because and ': '}{self.because}"
+        return "" if self.limit is None else "ok" if self.holds else "missed"
 
     def cells(self) -> Sequence[str]:
         """As a line of the table."""
+        how = self.how if self.holds or not self.because else f"{self.how}: {self.because}"
         ratio = "" if self.theirs is None else _short(self.value)
         figures = [f"{_short(self.ours)} {self.unit}", self.beside, _short(self.theirs), ratio]
-        return [self.claim, *figures, _short(self.limit), _short(self.stretch), self.verdict, self.how]
+        return [self.claim, *figures, _short(self.limit), _short(self.stretch), self.verdict, how]
 
 
 @dataclass(frozen=True, slots=True)

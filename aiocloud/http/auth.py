@@ -43,11 +43,11 @@ class HeaderAuth:
         self._prefix = prefix
         self._token = token
 
-    async def __call__(self, request: Request, send: Handler) -> Response:
+    def __call__(self, request: Request, send: Handler) -> Awaitable[Response]:
         """Sign and send."""
         if self._token is None:
-            return await send(request)
-        return await send(with_headers(request, {self._name: self._prefix + self._token.reveal()}))
+            return send(request)
+        return send(with_headers(request, {self._name: self._prefix + self._token.reveal()}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
