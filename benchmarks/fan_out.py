@@ -24,9 +24,12 @@ LATENCY, LOOK_UP = 0.1, 0.02
 ROUNDS = 7
 MANY_ROUNDS = 3
 """Where there are a thousand: that takes seconds, and what disturbs it is little beside them."""
+ONE_CORE = "on one core, what layers and models take for each account adds up"
 COLLECTOR = "the collector walks what is in flight, and a request of ours holds more objects than bare aiohttp's"
 BARE = {16: (1.2, 1.1), 100: (1.2, 1.1), 1000: (1.4, 1.2)}
 """How many accounts, and by how many times longer than bare aiohttp a fleet may take: at most, and better."""
+BECAUSE = {100: ONE_CORE, 1000: COLLECTOR}
+"""Why there it may take longer still."""
 WHAT = f"sizes and locations of {{}} accounts, {1000 * LATENCY:.0f} ms away"
 
 
@@ -46,7 +49,7 @@ def beside_aiohttp(port: int, accounts: int) -> Iterator[Line]:
     ours, bare, *threads = in_turn(tasks, [rounds, rounds, 2][: len(tasks)])
     limit, stretch = BARE[accounts]
     claim, aiohttp = WHAT.format(accounts), "bare aiohttp"
-    yield _walls(claim, ours, bare, aiohttp, limit, stretch, because=COLLECTOR if many else "")
+    yield _walls(claim, ours, bare, aiohttp, limit, stretch, because=BECAUSE.get(accounts, ""))
     if many:
         figures = least(ours, cpu), least(bare, cpu)
         yield Result(f"{claim}: CPU", figures[0], 1.4, "s", _least_of(ours), aiohttp, figures[1], because=COLLECTOR)

@@ -10,6 +10,7 @@ from benchmarks.processes import Task, cpu, in_turn, least, peak
 
 COUNT, TOP = 1_000_000, 100
 ROUNDS = 2
+RESULTS = "most of it is to sort, make and keep the half that passes, which the collector walks meanwhile"
 
 
 def measure() -> Iterator[Line]:
@@ -19,9 +20,9 @@ def measure() -> Iterator[Line]:
     ]
     every, cheapest = in_turn(tasks, [ROUNDS, 1])
     claim, how = f"filter and rank {COUNT} offers", f"least of {ROUNDS}"
-    yield Result(f"{claim}: CPU", least(every, cpu), 2, "s", how)
+    yield Result(f"{claim}: CPU", least(every, cpu), 2, "s", how, because=RESULTS)
     yield Result(f"{claim}: memory of the process, offers included", least(every, peak), 500, "MB", how)
-    yield Result(f"{claim}, the first {TOP} alone: CPU", least(cheapest, cpu), None, "s", "one round")
+    yield Result(f"{claim}, the first {TOP} alone: CPU", least(cheapest, cpu), 2, "s", "one round")
 
 
 if __name__ == "__main__":
