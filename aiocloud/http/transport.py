@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from aiohttp.client import _RequestContextManager as _Sending
 
-LARGEST_BODY = 256 * 2**20
+LARGEST_BODY = 64 * 2**20
 """Bytes. An answer beyond this is an error, not a memory problem."""
 
 LONGEST_LINE = 2**20

@@ -33,6 +33,9 @@ Example: TypeAlias = Callable[[Sequence[str]], Any]
 MANY = 8
 """How many items there must be for a list to be left for later."""
 
+DEEPEST = 64
+"""How many items may stand in one another."""
+
 HARMLESS = bytes(byte for byte in range(256) if byte not in b"<>" and (byte >= 32 or byte in b"\t\n"))
 """All bytes that cannot be noticed between tags."""
 
@@ -101,7 +104,7 @@ def _runs(text: str, item: str) -> list[list[Span]]:
                 runs.append([])
         depth += 1 - segment.count(closing)
         at += len(opening) + len(segment)
-        if depth < 0:
+        if not 0 <= depth <= DEEPEST:
             raise IrregularError
         if depth == 0:
             after = at - len(segment) + segment.rindex(closing) + len(closing)

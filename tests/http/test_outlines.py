@@ -119,6 +119,12 @@ def test_short_documents_and_lists_are_read_whole() -> None:
     assert Xml().outline(page(1000)) == Xml().decode(page(1000))
 
 
+@pytest.mark.parametrize("tag", [b"<item>", b"<item/>", b"<item>x</item>", b"<item><item>"])
+def test_a_document_of_nothing_but_items_without_end_is_refused_at_once(tag: bytes) -> None:
+    with pytest.raises(ValueError, match=r"nested deeper|not well-formed"):
+        whole(outline_of_xml(b"<r>" + tag * 100_000, "item", XML.decode))
+
+
 def test_of_many_items_with_the_same_tags_few_are_read_by_the_reader_of_whole_documents() -> None:
     read: list[bytes] = []
 

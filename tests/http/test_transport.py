@@ -268,6 +268,20 @@ async def test_an_answer_that_drips_is_bounded_by_the_whole_time(transport: Aioh
     await server.wait_closed()
 
 
+@pytest.mark.parametrize("kind", ["nesting", "a bomb"])
+async def test_an_answer_without_end_is_refused_before_it_takes_all_memory(
+    transport: AiohttpTransport, kind: str
+) -> None:
+    """A hundred megabytes of tags as they are; and compressed, in a hundredth of that."""
+    body, headers = b"<a>" * 35_000_000, b""
+    if kind == "a bomb":
+        body, headers = gzip.compress(body, 1), b"Content-Encoding: gzip\r\n"
+    head = b"HTTP/1.1 200 OK\r\n" + headers + b"Content-Length: %d\r\n\r\n" % len(body)
+    async with raw_server(head + body) as url:
+        with pytest.raises(MalformedResponseError, match="an answer of more than 64 MiB"):
+            await transport(get(url))
+
+
 async def test_an_answer_that_is_not_what_its_encoding_says_is_lost(transport: AiohttpTransport) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nplain"
     async with raw_server(head) as url:
