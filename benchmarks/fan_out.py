@@ -51,8 +51,9 @@ def beside_aiohttp(port: int, accounts: int) -> Iterator[Line]:
     claim, aiohttp = WHAT.format(accounts), "bare aiohttp"
     yield _walls(claim, ours, bare, aiohttp, limit, stretch, because=BECAUSE.get(accounts, ""))
     if many:
-        figures = least(ours, cpu), least(bare, cpu)
-        yield Result(f"{claim}: CPU", figures[0], 1.4, "s", _least_of(ours), aiohttp, figures[1], because=COLLECTOR)
+        yield _cpus(f"{claim}: CPU", 1.4, ours, bare)
+        tasks = [_task(who, accounts, {"port": port, "collecting": False}) for who in ("aiocloud", "aiohttp")]
+        yield _cpus(f"{claim}, no cyclic collector: CPU", None, *in_turn(tasks, rounds))
     for uses in threads:
         yield _walls(claim, ours, uses, f"libcloud, {THREADS} threads", 1 / 3, None)
 
@@ -102,6 +103,11 @@ def _walls(
 ) -> Result:
     how = _least_of(ours, theirs)
     return Result(claim, least(ours, wall), limit, "s", how, whose, least(theirs, wall), stretch, because)
+
+
+def _cpus(claim: str, limit: float | None, ours: list[Use], bare: list[Use]) -> Result:
+    how = _least_of(ours, bare)
+    return Result(claim, least(ours, cpu), limit, "s", how, "bare aiohttp", least(bare, cpu), because=COLLECTOR)
 
 
 def _least_of(*uses: list[Use]) -> str:

@@ -7,6 +7,7 @@ are looked up in so many seconds by what Python itself does, `socket.getaddrinfo
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import ssl
 import time
@@ -30,7 +31,9 @@ def address(number: int) -> str:
 
 
 @asynccontextmanager
-async def aiocloud(*, port: int, accounts: int, names: float | None = None, authority: str | None = None) -> Asking:
+async def aiocloud(
+    *, port: int, accounts: int, names: float | None = None, authority: str | None = None, collecting: bool = True
+) -> Asking:
     """A fleet as it comes."""
     from aiocloud.accounts import Account
     from aiocloud.fleet import Fleet
@@ -43,6 +46,7 @@ async def aiocloud(*, port: int, accounts: int, names: float | None = None, auth
     known = [Account("linode", url, {"token": "quay-token", "endpoint": url}) for url in endpoints]
 
     async def everything() -> Outcome:
+        _collect(collecting)
         async with Fleet(accounts=known, ssl=_tls(authority)) as fleet:
             sizes, locations = await asyncio.gather(fleet.list_sizes(), fleet.list_locations())
             return len(sizes.require_complete()), len(locations.require_complete())
@@ -51,13 +55,14 @@ async def aiocloud(*, port: int, accounts: int, names: float | None = None, auth
 
 
 @asynccontextmanager
-async def aiohttp(*, port: int, accounts: int) -> Asking:
+async def aiohttp(*, port: int, accounts: int, collecting: bool = True) -> Asking:
     """One session without a limit, all requests at once, each answer decoded by the standard library."""
     import json
 
     import aiohttp
 
     async def everything() -> Outcome:
+        _collect(collecting)
         connector = aiohttp.TCPConnector(limit=0)
         headers = {"Authorization": "Bearer quay-token"}
         jar = aiohttp.DummyCookieJar()
@@ -75,6 +80,12 @@ async def aiohttp(*, port: int, accounts: int) -> Asking:
             return sizes, locations
 
     yield everything
+
+
+def _collect(wanted: bool) -> None:
+    """Whether the cyclic collector may work from now on."""
+    if not wanted:
+        gc.disable()
 
 
 @asynccontextmanager
