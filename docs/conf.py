@@ -1,6 +1,7 @@
 """How Sphinx makes a site of these pages: `sphinx-build -W -n -b html docs docs/_build`."""
 
 import re
+import warnings
 
 import aiocloud
 
@@ -20,18 +21,24 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 autodoc_default_options = {"members": True, "show-inheritance": True}
 
+with warnings.catch_warnings(action="ignore"):  # that some providers are no more
+    DRIVERS = [aiocloud.get_driver(provider).__name__ for provider in aiocloud.Provider]
+
 nitpick_ignore_regex = [
     # The pages are built without a network, so that other projects' names lead nowhere.
     (
         "py:.*",
-        r"(abc|aiohttp|anyio|asyncio|collections|configparser|contextvars|datetime|decimal|enum|multidict|pathlib|ssl|tls|yarl)\..*",
+        r"(_?asyncio|abc|aiohttp|anyio|asyncssh|collections|configparser|contextvars|datetime|decimal|enum|multidict|pathlib|socket|ssl|tls|yarl)\..*",
     ),
     # Type variables are no pages.
     ("py:.*", r"aiocloud\.[\w.]+\.[TV]"),
     # In signatures that name a type which only type checkers import, Sphinx leaves all names as they are written.
     ("py:class", r"Cost|Decimal|Path|SharedSession|datetime|tuple\[.*"),
     # Drivers have pages of their own.
-    ("py:class", r"EC2|Linode|OpenStack|Rackspace|SoftLayer"),
+    ("py:class", "|".join(DRIVERS)),
+    # What the public names are made of, and is not public.
+    ("py:class", r"aiocloud\.(deploy\.(connecting|deploying|hostkeys|steps)|simulators\.ssh\.machine)\.\w+"),
+    ("py:class", r"NodeAuth|OnStepOutput|SimulatedSSH|Steps"),
 ]
 
 TABLE = re.compile(r"^( *)([\w,. ()|-]*\w\)?) {2,}(\S.*)$")
