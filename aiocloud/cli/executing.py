@@ -24,14 +24,15 @@ ERROR, USAGE, INTERRUPTED, UNREAD, TERMINATED = 1, 2, 130, 141, 143
 
 def execute(arguments: Namespace, today: date) -> int:
     """Run a command; the exit status."""
+    told: list[int] = []
     try:
         with _warnings_in_words(), _logs(debug=arguments.debug):
-            status = asyncio.run(_until_told_to_end(_command(arguments.module)(arguments, today)))
+            status = asyncio.run(_until_told_to_end(_command(arguments.module)(arguments, today), told))
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except asyncio.CancelledError:
-        return TERMINATED
+        return INTERRUPTED if told[:1] == [signal.SIGINT] else TERMINATED
     except BrokenPipeError:
         _discard_output()
         return UNREAD
@@ -49,17 +50,28 @@ def execute(arguments: Namespace, today: date) -> int:
     return status
 
 
-async def _until_told_to_end(command: Coroutine[Any, Any, int]) -> int:
-    """Run a command; SIGTERM and SIGHUP cancel it as Ctrl-C does, so that a create in flight still tells its end."""
+async def _until_told_to_end(command: Coroutine[Any, Any, int], told: list[int]) -> int:
+    """Run a command; each signal to end is noted and cancels it, so that a create in flight still tells its end.
+
+    So does Ctrl-C, whose exception would else strike in the midst of any step when it is pressed a second time. From
+    the third time on it does: whoever insists may break off even what listens to nothing.
+    """
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - this is one
     loop = asyncio.get_running_loop()
-    for name in ("SIGTERM", "SIGHUP"):
+
+    def end(number: int) -> None:
+        told.append(number)
+        if told.count(signal.SIGINT) > 1:
+            loop.remove_signal_handler(signal.SIGINT)
+        task.cancel()
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is None or signal.getsignal(number) is signal.SIG_IGN:  # nohup wants it ignored
             continue
         with contextlib.suppress(NotImplementedError, RuntimeError):  # Windows and threads take none
-            loop.add_signal_handler(number, task.cancel)
+            loop.add_signal_handler(number, end, number)
     return await command
 
 

@@ -222,7 +222,13 @@ def _example(tags: Sequence[str], whole: Whole) -> Example | None:
     blanks = sorted(set(range(len(gaps))) - set(leaves))
     numbers = {place: str(number) for number, place in enumerate(leaves)}
     numbered = "".join([f"<{before}>{numbers.get(place, '')}" for place, (before, _) in enumerate(gaps)])
-    build = _builder(_alone(f"{numbered}<{tags[-1]}>", whole))
+    tree_of_numbers = _alone(f"{numbered}<{tags[-1]}>", whole)
+    try:
+        build = _builder(tree_of_numbers)
+    except (RecursionError, SystemError):
+        # Nested too deep for the compiler, or so it thinks: CPython 3.11 loses count of that if a finalizer that shows a
+        # traceback runs meanwhile.
+        return None
     take_leaves, take_blanks = _taking(leaves), _taking(blanks)
 
     def tree(texts: Sequence[str]) -> Any:
