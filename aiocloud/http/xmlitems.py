@@ -226,8 +226,8 @@ def _example(tags: Sequence[str], whole: Whole) -> Example | None:
     try:
         build = _builder(tree_of_numbers)
     except (RecursionError, SystemError):
-        # Nested too deep for the compiler, or so it thinks: CPython 3.11 loses count of that if a finalizer that shows a
-        # traceback runs meanwhile.
+        # Nested too deep for the compiler, or so it thinks: CPython 3.11 loses count of that if a finalizer runs
+        # meanwhile that shows a traceback.
         return None
     take_leaves, take_blanks = _taking(leaves), _taking(blanks)
 
