@@ -147,7 +147,7 @@ class XmlItems(Undecoded):
         return map(self._item, self._spans)
 
     def parts(self, keys: frozenset[str] | None) -> Iterator[tuple[Any, Any]]:
-        """Each item, with its text: nobody needs to keep the tree, which is ten times as large."""
+        """Each item, with its text: nobody needs to keep the tree, which is much larger."""
         for start, end in self._spans:
             text = self._text[start:end]
             yield _item(text, self._whole), text
